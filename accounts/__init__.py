@@ -1,0 +1,1 @@
+"""People, roles, toggles, permission rules, connections and secrets, audit and the journal."""

@@ -1,0 +1,21 @@
+"""Rows of the lowest room: people and their rights, connections and secrets, audit, journal."""
+
+from accounts.models.audit import AuditEntry
+from accounts.models.connection import Connection, Secret
+from accounts.models.heartbeat import Heartbeat
+from accounts.models.idempotency import IdempotencyKey
+from accounts.models.journal import JournalEntry
+from accounts.models.people import ApiToken, FeatureToggle, OperationGrant, User
+
+__all__ = [
+    "ApiToken",
+    "AuditEntry",
+    "Connection",
+    "FeatureToggle",
+    "Heartbeat",
+    "IdempotencyKey",
+    "JournalEntry",
+    "OperationGrant",
+    "Secret",
+    "User",
+]

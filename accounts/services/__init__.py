@@ -1,0 +1,1 @@
+"""What changes people, rights, connections, secrets and the audit log."""

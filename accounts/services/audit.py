@@ -1,0 +1,55 @@
+"""Writes audit entries: one per change, in the change's own transaction, with secrets redacted."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import connection, models
+
+from accounts.actor import Actor
+from accounts.models import AuditEntry
+
+REDACTED = "•••"
+_SECRET_WORDS = ("secret", "password", "token", "api_key", "apikey", "authorization", "credential", "private_key")
+
+
+def record(
+    *,
+    by: Actor,
+    action: str,
+    obj: models.Model | None,
+    now: datetime,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+) -> AuditEntry:
+    """Append the entry of one change. ``action`` reads ``noun.verb`` (``trigger.published``).
+
+    ``before`` and ``after`` hold field names and JSON values; anything whose name smells of a secret is redacted.
+    Must be called inside the transaction of the change, so that neither is ever without the other; raises RuntimeError
+    if it is not.
+    """
+    if not connection.in_atomic_block:
+        raise RuntimeError(f"{action}: an audit entry is written in the transaction of its change")
+    return AuditEntry.objects.create(
+        at=now,
+        actor=by.user,
+        actor_label=by.label[:150],
+        via=by.via,
+        action=action,
+        kind=obj._meta.model_name or "" if obj is not None else "",
+        object_id=obj.pk if obj is not None else None,
+        object_label=str(obj)[:200] if obj is not None else "",
+        before=redact(dict(before or {})),
+        after=redact(dict(after or {})),
+    )
+
+
+def redact(value: Any, *, name: str = "") -> Any:
+    """``value`` with everything below a name that smells of a secret replaced."""
+    if name and any(word in name.lower() for word in _SECRET_WORDS) and value not in (None, "", [], {}):
+        return REDACTED
+    if isinstance(value, Mapping):
+        return {str(key): redact(inner, name=str(key)) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [redact(inner, name=name) for inner in value]
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)

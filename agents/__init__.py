@@ -1,0 +1,1 @@
+"""Agent profiles, runtimes, supervised runs, capacity and admission, intents and replaced agents."""

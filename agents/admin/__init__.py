@@ -1,0 +1,5 @@
+"""The agents room in the admin."""
+
+from agents.admin import agents, capacity, profiles
+
+__all__ = ["agents", "capacity", "profiles"]

@@ -1,0 +1,113 @@
+"""Agent profiles and registered programs in the admin."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import ForeignKey, QuerySet
+from django.http import HttpRequest
+from unfold.widgets import UnfoldAdminSelectWidget
+
+from accounts.actor import Actor
+from accounts.admin.acts import Do, act
+from accounts.admin.base import RoleAdmin, person
+from accounts.admin.forms import ServiceForm
+from accounts.operations import Operation
+from agents.models import AgentProfile, RuntimeCommand
+from agents.runtimes import runtimes
+from agents.services import commands, profiles
+
+
+class ProfileForm(ServiceForm):
+    """A profile; the runtimes to choose from are those that are registered."""
+
+    runtime = forms.ChoiceField(widget=UnfoldAdminSelectWidget)
+
+    class Meta:
+        model = AgentProfile
+        fields = profiles.EDITABLE
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "runtime" in self.fields:
+            self.fields["runtime"].choices = [(name, name) for name in runtimes]  # type: ignore[attr-defined]
+
+
+def _archive(row: AgentProfile, by: Actor, now: datetime) -> bool:
+    if row.is_archived:
+        return False
+    profiles.archive(profile=row, by=by, now=now)
+    return True
+
+
+@admin.register(AgentProfile)
+class AgentProfileAdmin(RoleAdmin):
+    """What agents are started from."""
+
+    adding = changing = Operation.EDIT_WORKSPACES
+    form = ProfileForm
+    list_display = ("name", "owner", "runtime", "model", "command", "is_archived", "updated_at")
+    list_filter = ("runtime", "is_archived")
+    list_select_related = ("owner", "command")
+    search_fields = ("name__icontains",)
+    shown = (*profiles.EDITABLE, "owner", "is_archived", "version", "created_at", "updated_at")
+    fields_to_add = fields_to_change = profiles.EDITABLE
+    actions = (act("Archive", Operation.EDIT_WORKSPACES, _archive, done="archived"),)
+
+    def choices_of(self, db_field: ForeignKey[Any, Any], request: HttpRequest) -> QuerySet[Any]:
+        rows = super().choices_of(db_field, request)
+        return rows.filter(is_enabled=True) if db_field.name == "command" else rows
+
+    def create(self, request: HttpRequest, values: Mapping[str, Any], *, by: Actor, now: datetime) -> AgentProfile:
+        return profiles.create(owner=person(request), by=by, now=now, **_json(values, "permissions"))
+
+    def change(
+        self, request: HttpRequest, row: AgentProfile, values: Mapping[str, Any], *, by: Actor, now: datetime
+    ) -> AgentProfile:
+        return profiles.update(profile=row, by=by, now=now, version=row.version, **_json(values, "permissions"))
+
+
+def _json(values: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """An emptied JSON field means an empty object."""
+    return {key: {} if key == name and value is None else value for key, value in values.items()}
+
+
+_REGISTER = Operation.REGISTER_COMMANDS
+
+
+def _enable(is_enabled: bool) -> Do:
+    def do(row: RuntimeCommand, by: Actor, now: datetime) -> bool:
+        if row.is_enabled == is_enabled:
+            return False
+        commands.update(command=row, by=by, now=now, is_enabled=is_enabled)
+        return True
+
+    return do
+
+
+@admin.register(RuntimeCommand)
+class RuntimeCommandAdmin(RoleAdmin):
+    """Programs that agents may be."""
+
+    adding = changing = _REGISTER
+    list_display = ("name", "argv", "is_enabled", "is_network_allowed", "registered_by", "updated_at")
+    list_filter = ("is_enabled", "is_network_allowed")
+    list_select_related = ("registered_by",)
+    search_fields = ("name__icontains",)
+    shown = (*commands.EDITABLE, "registered_by", "version", "created_at", "updated_at")
+    fields_to_add = fields_to_change = commands.EDITABLE
+    actions = (
+        act("Enable", _REGISTER, _enable(True), done="enabled"),
+        act("Disable", _REGISTER, _enable(False), done="disabled"),
+    )
+
+    def create(self, request: HttpRequest, values: Mapping[str, Any], *, by: Actor, now: datetime) -> RuntimeCommand:
+        given = _json(values, "environment")
+        return commands.register(by=by, registered_by=person(request), now=now, **given)
+
+    def change(
+        self, request: HttpRequest, row: RuntimeCommand, values: Mapping[str, Any], *, by: Actor, now: datetime
+    ) -> RuntimeCommand:
+        return commands.update(command=row, by=by, now=now, version=row.version, **_json(values, "environment"))

@@ -1,0 +1,93 @@
+"""How much room the pools have, and whether a start fits: arithmetic without a database.
+
+A pool that a start of higher precedence waits for is closed for everything behind it; otherwise a start that needs
+several slots at once would starve. What needs nothing of that pool may pass.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from agents.enums import Pool
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What one start takes: units of each pool, and whether its priority may use the reserved share."""
+
+    agents: int
+    workspaces: int
+    is_high: bool
+
+    def units(self, pool: Pool) -> int:
+        return self.agents if pool == Pool.AGENTS else self.workspaces
+
+
+@dataclass(slots=True)
+class PoolRoom:
+    """One pool: its limit, what is in use, what of that the low class holds, and the share kept for the high class."""
+
+    pool: Pool
+    limit: int
+    used: int = 0
+    used_low: int = 0
+    reserved: int = 0
+    is_closed: bool = False
+
+    @property
+    def free(self) -> int:
+        return max(0, self.limit - self.used)
+
+    @property
+    def free_low(self) -> int:
+        """What the low class may still take."""
+        return max(0, min(self.free, self.limit - self.reserved - self.used_low))
+
+    def most(self, *, is_high: bool) -> int:
+        """What one start of the class could ever hold."""
+        return self.limit if is_high else self.limit - self.reserved
+
+    def fits(self, units: int, *, is_high: bool) -> bool:
+        """Whether ``units`` may be taken now; nothing always fits."""
+        return units == 0 or (not self.is_closed and units <= (self.free if is_high else self.free_low))
+
+    def take(self, units: int, *, is_high: bool) -> None:
+        self.used += units
+        self.used_low += 0 if is_high else units
+
+
+@dataclass(slots=True)
+class Room:
+    """Both pools during one admission pass."""
+
+    pools: dict[Pool, PoolRoom] = field(default_factory=dict)
+
+    def lacking(self, need: Need) -> list[Pool]:
+        """The pools that hold a start back; empty when it fits."""
+        return [pool for pool, room in self.pools.items() if not room.fits(need.units(pool), is_high=need.is_high)]
+
+    def never_fits(self, need: Need) -> Pool | None:
+        """A pool whose whole limit is smaller than the need. A limit of 0 is a pause, not this."""
+        for pool, room in self.pools.items():
+            if room.limit and need.units(pool) > room.most(is_high=need.is_high):
+                return pool
+        return None
+
+    def take(self, need: Need) -> None:
+        for pool, room in self.pools.items():
+            room.take(need.units(pool), is_high=need.is_high)
+
+    def close(self, pools: Iterable[Pool]) -> None:
+        for pool in pools:
+            self.pools[pool].is_closed = True
+
+    def is_open(self, pool: Pool) -> bool:
+        return not self.pools[pool].is_closed and self.pools[pool].free > 0
+
+    @property
+    def has_room(self) -> bool:
+        return any(self.is_open(pool) for pool in self.pools)
+
+
+def reserved_share(limit: int, percent: int) -> int:
+    """The slots kept for high priority: ``min(floor(limit × share), limit − 1)``, so that one is always for all."""
+    return max(0, min(limit * percent // 100, limit - 1))

@@ -1,0 +1,18 @@
+"""Rows of agents, their runs, and the capacity they take."""
+
+from agents.models.agent import Agent, AgentIntent, AgentMessage, AgentRun, ObsoleteAgentRecord
+from agents.models.capacity import Limits, SlotHolder, StartRequest
+from agents.models.profile import AgentProfile, RuntimeCommand
+
+__all__ = [
+    "Agent",
+    "AgentIntent",
+    "AgentMessage",
+    "AgentProfile",
+    "AgentRun",
+    "Limits",
+    "ObsoleteAgentRecord",
+    "RuntimeCommand",
+    "SlotHolder",
+    "StartRequest",
+]

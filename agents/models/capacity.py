@@ -1,0 +1,101 @@
+"""Capacity: the limits, who waits for a start, and who holds a slot."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import F, Q
+
+from agents.enums import START_MOVES, Pool, StartStatus
+from dct_site.kernel.moves import Machine
+
+
+class Limits(models.Model):
+    """The one row of global limits, and the row that admission locks. Limit 0 means paused."""
+
+    max_agents = models.PositiveIntegerField(default=4)
+    max_workspaces = models.PositiveIntegerField(default=20)
+    reserved_percent = models.PositiveSmallIntegerField(default=25, help_text="Share kept for high priority.")
+    reserved_from_priority = models.PositiveSmallIntegerField(default=8)
+    is_paused = models.BooleanField(default=False, help_text="Nothing new starts.")
+    version = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(id=1), name="limits_one_row"),
+            models.CheckConstraint(condition=Q(reserved_percent__lte=100), name="limits_percent"),
+            models.CheckConstraint(condition=Q(reserved_from_priority__range=(1, 10)), name="limits_priority"),
+        ]
+        verbose_name_plural = "limits"
+
+    def __str__(self) -> str:
+        return f"{self.max_agents} agents, {self.max_workspaces} workspaces"
+
+
+class StartRequest(models.Model):
+    """A wish for capacity. ``kind`` and ``subject_id`` name what starts; a registered handler is called when it is
+    admitted.
+
+    ``concurrency_key`` with ``key_limit`` bounds how many of one key hold slots at once (a trigger's own limit); a
+    request that its key blocks is parked outside the ready index.
+    """
+
+    MOVES: ClassVar[Machine] = START_MOVES
+
+    kind = models.CharField(max_length=20)
+    subject_id = models.BigIntegerField()
+    status = models.CharField(max_length=10, choices=StartStatus, default=StartStatus.WAITING)
+    priority = models.PositiveSmallIntegerField(default=5)
+    agents = models.PositiveSmallIntegerField(default=1)
+    workspaces = models.PositiveSmallIntegerField(default=1)
+    concurrency_key = models.CharField(max_length=80, blank=True)
+    key_limit = models.PositiveIntegerField(null=True, blank=True)
+    is_resumed = models.BooleanField(default=False, help_text="Goes to the head of its priority.")
+    refs = models.JSONField(default=dict, blank=True)
+    reason = models.CharField(max_length=300, blank=True, help_text="Why it waits.")
+    queued_at = models.DateTimeField()
+    not_before = models.DateTimeField(null=True, blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    admitted_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["-priority", "id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["kind", "subject_id"],
+                condition=Q(status__in=["waiting", "parked", "admitted"]),
+                name="start_once_per_subject",
+            ),
+            models.CheckConstraint(condition=Q(priority__range=(1, 10)), name="start_priority"),
+            models.CheckConstraint(condition=Q(status__in=StartStatus.values), name="start_status_known"),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                F("priority").desc(), F("is_resumed").desc(), "id", condition=Q(status="waiting"), name="start_ready"
+            ),
+            models.Index(fields=["concurrency_key"], condition=Q(status="parked"), name="start_parked"),
+            models.Index(fields=["expires_at"], condition=Q(status__in=["waiting", "parked"]), name="start_expiry"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.subject_id}"
+
+    def journal_refs(self) -> dict[str, int]:
+        return {"start": self.pk, **self.refs}
+
+
+class SlotHolder(models.Model):
+    """Slots in use: taken at admission, deleted at release. Counts come from these rows under the limits' lock."""
+
+    pool = models.CharField(max_length=12, choices=Pool)
+    start = models.ForeignKey(StartRequest, on_delete=models.PROTECT, related_name="holders")
+    units = models.PositiveSmallIntegerField(default=1)
+    is_reserved_class = models.BooleanField(
+        default=False, help_text="Admitted with a priority that may use the reserved share."
+    )
+    taken_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["pool", "start"], name="holder_once")]
+
+    def __str__(self) -> str:
+        return f"{self.units} {self.pool} by {self.start_id}"

@@ -1,0 +1,13 @@
+"""How a run of each kind is started and understood; a new kind is one module and one ``register`` line."""
+
+from agents.enums import RuntimeKind
+from agents.runtimes.command import CommandRuntime
+from agents.runtimes.digest import DigestRuntime
+from agents.runtimes.port import Assignment, CannotRun, LaunchSpec, Message, Runtime, Said, Signal
+from dct_site.kernel.registry import Registry
+
+__all__ = ["Assignment", "CannotRun", "LaunchSpec", "Message", "Runtime", "Said", "Signal", "runtimes"]
+
+runtimes: Registry[Runtime] = Registry("runtimes")
+runtimes.register(RuntimeKind.DIGEST, DigestRuntime())
+runtimes.register(RuntimeKind.COMMAND, CommandRuntime())

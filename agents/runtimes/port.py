@@ -1,0 +1,91 @@
+"""The port of a runtime: what it is told about one run, what it asks to be started, what it hears in its lines."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol
+
+from agents.enums import MessageKind
+
+RUN_DIRECTORY = "context/run"
+INSTRUCTIONS_FILE = f"{RUN_DIRECTORY}/instructions.md"
+RUN_FILE = f"{RUN_DIRECTORY}/run.json"
+SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+class CannotRun(Exception):
+    """It will not run however often it is tried; the text says in one sentence what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One run to prepare: where it works, as whom, and what it is asked.
+
+    ``argv`` and ``environment`` are those of the registered program (empty for built-in runtimes). ``checkpoint`` is
+    what an earlier run of the same agent left.
+    """
+
+    agent_id: int
+    epoch: int
+    root: Path
+    argv: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    checkpoint: Mapping[str, Any] = field(default_factory=dict)
+    is_network_allowed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchSpec:
+    """A program to start: its whole environment, what it reads first, and what it may reach beside its workspace."""
+
+    argv: tuple[str, ...]
+    cwd: Path
+    env: Mapping[str, str]
+    stdin: str = ""
+    readonly: tuple[Path, ...] = ()
+    is_network_allowed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One typed line of a conversation."""
+
+    kind: MessageKind
+    text: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Signal(StrEnum):
+    """What a line may mean beside its words."""
+
+    DONE = "done"
+    QUESTION = "question"
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What one line of output is: messages to keep, and at most one signal."""
+
+    messages: Sequence[Message]
+    signal: Signal | None = None
+
+
+class Runtime(Protocol):
+    """A way to run an agent. Neither method touches the database; ``prepare`` may look at the disk.
+
+    ``takes_messages``: a run at work reads further messages as JSON lines on its standard input; to others they are
+    given with the next run. ``is_own_code``: runs nothing but code of DCT itself, and may run without a sandbox.
+    """
+
+    kind: str
+    takes_messages: bool
+    is_own_code: bool
+
+    def prepare(self, assignment: Assignment) -> LaunchSpec:
+        """The program to start. Raises CannotRun."""
+        ...
+
+    def parse(self, line: str, *, is_error: bool) -> Said:
+        """What a line on standard output (or error) says. Never raises: what is not understood is output."""
+        ...

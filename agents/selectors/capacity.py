@@ -1,0 +1,74 @@
+"""How the pools stand, who is ready to start, and how many run under one key."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Q, QuerySet, Sum
+
+from agents.capacity import Need, PoolRoom, Room, reserved_share
+from agents.enums import Pool, StartStatus
+from agents.models import Limits, SlotHolder, StartRequest
+
+PRECEDENCE = ("-priority", "-is_resumed", "id")
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSlots:
+    """One pool for people: slots in all, busy, free for anyone, and free but kept for high priority."""
+
+    pool: Pool
+    limit: int
+    busy: int
+    free: int
+    kept: int
+
+
+def read_room(limits: Limits) -> Room:
+    """The room as the holder rows say; exact under the capacity lock, a hint without it."""
+    caps = {Pool.AGENTS: limits.max_agents, Pool.WORKSPACES: limits.max_workspaces}
+    room = Room(
+        {pool: PoolRoom(pool, cap, reserved=reserved_share(cap, limits.reserved_percent)) for pool, cap in caps.items()}
+    )
+    counted = (
+        SlotHolder.objects.order_by()
+        .values("pool")
+        .annotate(all=Sum("units"), low=Sum("units", filter=Q(is_reserved_class=False)))
+    )
+    for row in counted:
+        pool = room.pools[Pool(row["pool"])]
+        pool.used, pool.used_low = row["all"] or 0, row["low"] or 0
+    return room
+
+
+def ready(now: datetime) -> QuerySet[StartRequest]:
+    """Waiting starts whose time has come, by precedence. What has expired is not ready."""
+    return StartRequest.objects.filter(
+        Q(not_before=None) | Q(not_before__lte=now),
+        Q(expires_at=None) | Q(expires_at__gt=now),
+        status=StartStatus.WAITING,
+    ).order_by(*PRECEDENCE)
+
+
+def need_of(start: StartRequest, limits: Limits) -> Need:
+    return Need(
+        agents=start.agents, workspaces=start.workspaces, is_high=start.priority >= limits.reserved_from_priority
+    )
+
+
+def starts_under_key(key: str) -> int:
+    """How many starts of one key hold slots."""
+    return StartRequest.objects.filter(concurrency_key=key, status=StartStatus.ADMITTED).count()
+
+
+def key_is_full(running: int, limit: int | None) -> str:
+    """Why a key blocks, in words; empty when it does not."""
+    return f"the trigger runs {running} of {limit}" if limit is not None and running >= limit else ""
+
+
+def slots() -> list[PoolSlots]:
+    """Both pools as the status page shows them."""
+    found = []
+    for pool, room in read_room(Limits.objects.get(pk=1)).pools.items():
+        kept = room.free - room.free_low
+        found.append(PoolSlots(pool=pool, limit=room.limit, busy=room.used, free=room.free_low, kept=kept))
+    return found

@@ -1,0 +1,1 @@
+"""What changes agents, their runs and capacity: one use-case a file."""

@@ -1,0 +1,30 @@
+"""Admission: the one way to capacity. Every start asks here; one function, under one lock, says when it may."""
+
+from agents.services.admission.admit import admit
+from agents.services.admission.expiry import expire_starts, sweep_parked
+from agents.services.admission.limits import pause_all, resume_all, update_limits
+from agents.services.admission.lock import lock_capacity
+from agents.services.admission.requests import cancel_start, request_start, request_starts
+from agents.services.admission.slots import holds_slot, release, unpark
+from agents.starts import AGENT_START, StartHandler, held_by, holds, starts
+
+__all__ = [
+    "AGENT_START",
+    "StartHandler",
+    "admit",
+    "cancel_start",
+    "expire_starts",
+    "held_by",
+    "holds",
+    "holds_slot",
+    "lock_capacity",
+    "pause_all",
+    "release",
+    "request_start",
+    "request_starts",
+    "resume_all",
+    "starts",
+    "sweep_parked",
+    "unpark",
+    "update_limits",
+]

@@ -1,0 +1,144 @@
+"""Says when a start may begin: strictly by priority, resumed ones first, then in the order of arrival."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import structlog
+from django.db import transaction
+
+from agents.capacity import Need, Room
+from agents.enums import Pool, StartStatus
+from agents.models import Limits, SlotHolder, StartRequest
+from agents.selectors.capacity import key_is_full, need_of, read_room, ready, starts_under_key
+from agents.services.admission.lock import lock_capacity
+from agents.starts import AGENT_START, held_by, starts
+from dct_site.kernel import moves, wake
+from dct_site.kernel.crashpoints import crashpoint
+
+log = structlog.get_logger(__name__)
+
+PAGE = 200
+MOST_LOOKED_AT = 2_000  # in one pass; what was parked is out of the way of the next
+BROKEN_WAIT = timedelta(seconds=30)
+
+
+def admit(*, now: datetime, limit: int = 50) -> int:
+    """Start up to ``limit`` of those that wait and fit. Returns how many.
+
+    Looks without the lock first. A pool that a start of higher precedence waits for is closed to those behind it;
+    whoever is blocked by a key or a hold is parked, out of the ready index.
+    """
+    limits = Limits.objects.get(pk=1)
+    if limits.is_paused or not read_room(limits).has_room or not ready(now).exists():
+        return 0
+    with transaction.atomic():
+        limits = lock_capacity()
+        if limits.is_paused:
+            return 0
+        return _Pass(limits, now).run(limit)
+
+
+class _Pass:
+    """One look at the queue under the lock."""
+
+    def __init__(self, limits: Limits, now: datetime) -> None:
+        self.limits = limits
+        self.now = now
+        self.room: Room = read_room(limits)
+        self.keys: dict[str, int] = {}
+        self.passed_over: list[int] = []
+
+    def run(self, limit: int) -> int:
+        admitted = 0
+        for start in self._in_order():
+            admitted += self._look_at(start)
+            if admitted >= limit or not self.room.has_room:
+                break
+        return admitted
+
+    def _in_order(self) -> Iterator[StartRequest]:
+        """The waiting starts by precedence, read in pages: parking takes rows away while we go."""
+        looked_at = 0
+        while looked_at < MOST_LOOKED_AT:
+            waiting = ready(self.now).exclude(pk__in=self.passed_over)
+            for pool in self.room.pools:
+                if not self.room.is_open(pool):  # the end for all who need it, not for the others
+                    waiting = waiting.filter(**{pool.value: 0})
+            page = list(waiting[:PAGE])
+            if not page:
+                return
+            looked_at += len(page)
+            yield from page
+            if len(page) < PAGE:
+                return
+
+    def _look_at(self, start: StartRequest) -> int:
+        """1 when it was started."""
+        blocked = held_by(start) or self._key_reason(start)
+        if blocked and start.concurrency_key:
+            self._park(start, blocked)
+            return 0
+        need = need_of(start, self.limits)
+        # One that is held or larger than the whole pool is not eligible: it must not make the others wait.
+        if blocked or self.room.never_fits(need):
+            self.passed_over.append(start.pk)
+            return 0
+        lacking = self.room.lacking(need)
+        if lacking:
+            # Who waits for a workspace leaves the agents' pool open: workspaces come free only when agents work.
+            self.room.close([Pool.WORKSPACES] if Pool.WORKSPACES in lacking else lacking)
+            self.passed_over.append(start.pk)
+            return 0
+        return 1 if self._start(start, need) else 0
+
+    def _key_reason(self, start: StartRequest) -> str:
+        key = start.concurrency_key
+        if not key or start.key_limit is None:
+            return ""
+        if key not in self.keys:
+            self.keys[key] = starts_under_key(key)
+        return key_is_full(self.keys[key], start.key_limit)
+
+    def _park(self, start: StartRequest, reason: str) -> None:
+        moves.move(start, StartStatus.PARKED, now=self.now, reason=reason)
+        StartRequest.objects.filter(pk=start.pk).update(reason=reason[:300])
+
+    def _start(self, start: StartRequest, need: Need) -> bool:
+        try:
+            with transaction.atomic():
+                moves.move(start, StartStatus.ADMITTED, now=self.now, admitted_at=self.now)
+                SlotHolder.objects.bulk_create(
+                    SlotHolder(
+                        pool=pool,
+                        start=start,
+                        units=need.units(pool),
+                        is_reserved_class=need.is_high,
+                        taken_at=self.now,
+                    )
+                    for pool in self.room.pools
+                    if need.units(pool)
+                )
+                starts.get(start.kind).on_admitted(start, self.now)
+                crashpoint("admit.in_start")
+        except (moves.LostRace, moves.IllegalMove) as gone:
+            self._drop(start, str(gone))
+            return False
+        except Exception:
+            # One start that breaks its handler would otherwise stop every start behind it.
+            log.exception("start_broke", start=start.pk, kind=start.kind, subject=start.subject_id)
+            StartRequest.objects.filter(pk=start.pk).update(
+                not_before=self.now + BROKEN_WAIT, reason="it could not be started; the next try is in 30 s"
+            )
+            self.passed_over.append(start.pk)
+            return False
+        self.room.take(need)
+        if start.concurrency_key in self.keys:
+            self.keys[start.concurrency_key] += 1
+        wake.poke_on_commit(wake.Topic.SUPERVISE if start.kind == AGENT_START else wake.Topic.LAUNCH)
+        return True
+
+    def _drop(self, start: StartRequest, reason: str) -> None:
+        """Its subject has moved on meanwhile (it was cancelled): nothing is left to start."""
+        start.refresh_from_db()
+        if start.status == StartStatus.WAITING:
+            moves.move(start, StartStatus.CANCELLED, now=self.now, reason=reason)

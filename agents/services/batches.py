@@ -1,0 +1,43 @@
+"""Stores what all runs of a supervisor said, in one transaction that renews their leases too."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from agents.models import AgentMessage, AgentRun
+from agents.runtimes import Message
+from agents.services.conversation import rows_of
+from agents.services.fence import hold_runs
+from dct_site.kernel import wake
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one run said since the last time: messages in order, and bytes of output."""
+
+    messages: Sequence[Message] = field(default_factory=tuple)
+    output_bytes: int = 0
+
+
+def store(batches: Mapping[int, Batch], *, owner: str, now: datetime, lease: timedelta) -> set[int]:
+    """Write the messages of runs by id and renew their leases. Returns the runs that were refused: theirs must die.
+
+    A run without a batch of its own is renewed by an empty one.
+    """
+    with transaction.atomic():
+        held = hold_runs(batches.keys(), owner=owner, now=now)
+        rows: list[AgentMessage] = []
+        for run_id, run in held.items():
+            batch = batches[run_id]
+            rows += rows_of(run.agent_id, run_id, run.last_message_seq, batch.messages, now)
+            run.last_message_seq += len(batch.messages)
+            run.output_bytes += batch.output_bytes
+            run.lease_until = now + lease
+        AgentMessage.objects.bulk_create(rows, batch_size=500)
+        AgentRun.objects.bulk_update(held.values(), ["last_message_seq", "output_bytes", "lease_until"])
+        if rows:
+            # Followers of a conversation look for its last number; no journal entry for each tenth of a second.
+            wake.poke_on_commit(wake.Topic.ANNOUNCE)
+    return set(batches) - set(held)

@@ -1,0 +1,8 @@
+"""Benchmarks: what `./dct bench NAME` measures, each figure beside the baseline that gives it a meaning."""
+
+CATALOGUE = {
+    "intake": "dct_site.bench.intake",
+    "match": "dct_site.bench.match",
+    "path": "dct_site.bench.path",
+}
+"""Name → module with ``measure() -> Iterator[Figure]`` and a docstring whose first line says what it measures."""

@@ -1,0 +1,1 @@
+"""What `./dct` runs: one module a command, each with SUMMARY, add_arguments(parser) and main(args)."""

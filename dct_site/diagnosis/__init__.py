@@ -1,0 +1,1 @@
+"""What `./dct doctor` looks at."""

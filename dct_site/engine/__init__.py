@@ -1,0 +1,3 @@
+"""The engine: everything that works beside the web process – decide, admit, launch, settle, poll, supervise, the
+clock.
+"""

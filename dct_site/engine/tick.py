@@ -1,0 +1,29 @@
+"""The clock's one function: what is due, and wake-ups for whatever a lost one may have left lying. Calling it too
+often is harmless.
+"""
+
+from datetime import datetime
+
+from accounts.services.heartbeat import beat, seconds_since
+from accounts.services.sealing import seal
+from agents.services.admission import expire_starts
+from dct_site.kernel import wake
+from dct_site.kernel.wake import Topic
+from deliverables.services.expiry import expire_due
+from triggers.services.settle import settle_deadlines
+
+SWEPT = (Topic.DECIDE, Topic.ADMIT, Topic.LAUNCH, Topic.SETTLE, Topic.POLL, Topic.SUPERVISE)
+BEAT_S = 5.0
+
+
+def tick(now: datetime) -> None:
+    """Expire, time out, seal the audit log, poke every topic once, and say every few seconds that the clock runs."""
+    age = seconds_since("tick", now=now)
+    if age is None or age >= BEAT_S:
+        beat(role="tick", owner="clock", now=now, facts={})
+    expire_starts(now=now)
+    settle_deadlines(now=now)
+    expire_due(now=now)
+    seal()
+    for topic in SWEPT:
+        wake.poke(topic)

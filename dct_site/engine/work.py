@@ -1,0 +1,43 @@
+"""What a wake-up asks for, one function per topic: the engine's threads and Celery's workers call the same ones."""
+
+import os
+import socket
+import uuid
+from collections.abc import Callable
+from datetime import datetime
+
+from agents.services.admission import admit
+from dct_site.engine.loops import Loop
+from dct_site.engine.tick import tick
+from dct_site.kernel.wake import Topic
+from triggers.services.decide import decide_pending
+from triggers.services.launch import launch_some
+from triggers.services.poll import poll_due
+from triggers.services.settle import settle_some
+
+OWNER = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+"""Names this process in leases."""
+
+WORK: dict[Topic, Callable[[datetime], int]] = {
+    Topic.DECIDE: lambda now: decide_pending(now=now),
+    Topic.ADMIT: lambda now: admit(now=now),
+    Topic.LAUNCH: lambda now: launch_some(owner=OWNER, now=now),
+    Topic.SETTLE: lambda now: settle_some(now=now),
+    Topic.POLL: lambda now: poll_due(owner=OWNER, now=now),
+}
+"""What a topic's work is; each returns how many pieces it did."""
+
+SWEEP_S = 1.0
+
+
+def _tick_once(now: datetime) -> int:
+    tick(now)
+    return 0
+
+
+def engine_loops() -> list[Loop]:
+    """One loop per topic, and the clock."""
+    return [
+        *(Loop(topic.value, work, topic, SWEEP_S) for topic, work in WORK.items()),
+        Loop("tick", _tick_once, None, SWEEP_S),
+    ]

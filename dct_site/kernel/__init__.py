@@ -1,0 +1,1 @@
+"""What every room stands on: moves, journal, registries, time, wake-ups, secrets, processes. It has no models."""

@@ -1,0 +1,1 @@
+"""What every API view shares and no room owns: problems, safe parsing, keyset pages, entity tags."""

@@ -1,0 +1,55 @@
+"""The web process: door, pages, API and websockets under one server, on a socket that its parent keeps."""
+
+import argparse
+import os
+import signal
+import socket
+import sys
+
+import django
+import uvicorn
+from django.conf import settings
+from django.urls import resolve
+
+from dct_site import interpreter
+from dct_site.logs import configure
+from dct_site.parent import leash
+
+
+def main(argv: list[str]) -> int:
+    """Serve until SIGTERM."""
+    parser = argparse.ArgumentParser(prog="dct_site.web")
+    parser.add_argument("--fd", type=int, required=True, help="a listening socket")
+    args = parser.parse_args(argv)
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dct_site.settings")
+    interpreter.take_short_turns()
+    django.setup()
+    configure(role="web", as_json=settings.PRODUCTION)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # uvicorn raises the signal again after its clean end; without a handler that would look like a crash.
+        signal.signal(number, lambda *_: None)
+    leash.follow()
+    config = uvicorn.Config(
+        "dct_site.asgi:application",
+        loop="asyncio",
+        http="triggers.door.protocol:PatientProtocol",
+        ws="websockets-sansio",
+        ws_max_size=64 * 1024,
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=settings.PRODUCTION,
+        timeout_graceful_shutdown=5,
+        timeout_keep_alive=15,
+        h11_max_incomplete_event_size=64 * 1024,
+    )
+    config.load()
+    resolve("/")  # with it all pages and their imports
+    interpreter.leave_out_what_stays()
+    uvicorn.Server(config).run(sockets=[socket.socket(fileno=args.fd)])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

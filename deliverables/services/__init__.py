@@ -1,0 +1,1 @@
+"""What changes deliverables: specified, judged by the gate, waived, expired."""

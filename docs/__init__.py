@@ -1,0 +1,1 @@
+"""The documents, and the script that writes those of them that come from the code."""

@@ -1,0 +1,140 @@
+"""Takes the pictures in ``docs/screenshots``: each page of a demo at work, in both themes, on a desktop and on a phone.
+
+Run as ``python -m docs.gallery [PAGE…]``; it starts a demo of its own and needs Debian's Chromium.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from dct_site.bench.installation import Installation, eventually, post, pull_request, signed
+
+HERE = Path(__file__).resolve().parent / "screenshots"
+SIZES = {"desktop": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
+THEMES = ("light", "dark")
+CHROMIUM = "/usr/bin/chromium"
+PAGES = {
+    "library": "/",
+    "events": "/events/",
+    "event": "/events/{event}/",
+    "deliveries": "/deliveries/",
+    "delivery-rejected": "/deliveries/{rejected}/",
+    "triggers": "/triggers/",
+    "trigger": "/triggers/{trigger}/",
+    "needs-you": "/needs-you/",
+    "executions": "/executions/",
+    "execution": "/executions/{execution}/",
+    "review": "/workspaces/{review}/review/",
+    "workspaces": "/workspaces/",
+    "workspace": "/workspaces/{workspace}/",
+    "file": "/workspaces/{workspace}/files/feedback/review-brief.md",
+    "agents": "/agents/",
+    "agent": "/agents/{agent}/",
+    "status": "/status/",
+    "limits": "/limits/",
+    "connections": "/connections/",
+    "templates": "/templates/",
+    "template": "/templates/1/",
+    "profiles": "/profiles/",
+    "profile": "/profiles/1/",
+    "audit": "/audit/",
+    "account": "/me/",
+    "admin": "/admin/",
+}
+
+
+def main(wanted: list[str]) -> None:
+    """Take all pictures, or those of the pages that are named."""
+    HERE.mkdir(exist_ok=True)
+    pages = {name: path for name, path in PAGES.items() if not wanted or name in wanted}
+    with Installation("--demo") as demo, sync_playwright() as playwright:
+        ids = _some_life(demo)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        for theme in THEMES:
+            for size in SIZES:
+                with _signed_in(browser, demo, theme, size) as page:
+                    for name, path in pages.items():
+                        _take(page, demo.info["url"] + path.format(**ids), HERE / f"{name}-{size}-{theme}.png")
+                    if not wanted or "trigger-modal" in wanted:
+                        _modal(page, demo.info["url"], HERE / f"trigger-modal-{size}-{theme}.png")
+        browser.close()
+    _index(sorted({path.name.rsplit("-", 2)[0] for path in HERE.glob("*.png")}))
+
+
+def _some_life(demo: Installation) -> dict[str, int]:
+    """Two pull requests, a tag that waits for review, a spoilt signature; the ids that the pages need."""
+    facts = demo.info["demo"]
+    url, secret = facts["github_webhook_url"], facts["github_webhook_secret"]
+    tag = _tag()
+    for body, event in ((pull_request(231), "pull_request"), (pull_request(232), "pull_request"), (tag, "create")):
+        post(url, body, signed(secret, body, event=event))
+    post(url, tag, signed("not the secret", tag, event="create"))
+    done = eventually(lambda: demo.api("executions/?status=succeeded")["results"], within_s=60)
+    review = eventually(lambda: demo.api("executions/?status=needs_attention")["results"], within_s=60)
+    detail = demo.api(f"executions/{done[0]['id']}/")
+    rejected = eventually(lambda: demo.api("deliveries/?status=rejected")["results"])
+    return {
+        "event": detail["event"],
+        "trigger": detail["trigger"],
+        "execution": detail["id"],
+        "workspace": detail["workspace"],
+        "agent": detail["agents"][0]["id"],
+        "review": review[0]["workspace"],
+        "rejected": rejected[0]["id"],
+    }
+
+
+def _tag() -> bytes:
+    return (
+        b'{"ref": "v2.4.0", "ref_type": "tag", "master_branch": "main", "pusher_type": "user",'
+        b' "repository": {"id": 1, "name": "ferry-api", "full_name": "harbor/ferry-api",'
+        b' "html_url": "https://github.com/harbor/ferry-api"}, "sender": {"login": "mona-dev", "id": 1}}'
+    )
+
+
+@contextmanager
+def _signed_in(browser: Browser, demo: Installation, theme: str, size: str) -> Iterator[Page]:
+    context = browser.new_context(viewport=SIZES[size], color_scheme=theme)  # type: ignore[arg-type]
+    page = context.new_page()
+    page.goto(demo.info["url"])
+    page.fill("input[name=username]", demo.info["admin_user"])
+    page.fill("input[name=password]", demo.info["admin_password"])
+    page.click("button[type=submit]")
+    page.wait_for_selector("h1")
+    yield page
+    context.close()
+
+
+def _take(page: Page, url: str, target: Path) -> None:
+    answer = page.goto(url)
+    if answer is None or answer.status != 200:
+        raise RuntimeError(f"{url} answered {answer.status if answer else 'nothing'}")
+    page.wait_for_timeout(400)
+    page.screenshot(path=target)
+
+
+def _modal(page: Page, url: str, target: Path) -> None:
+    page.goto(url)
+    page.get_by_text("Review brief for pull requests").first.click()
+    page.locator("dialog[open]").wait_for()
+    page.wait_for_timeout(400)
+    page.screenshot(path=target)
+
+
+def _index(names: list[str]) -> None:
+    """The gallery's page."""
+    lines = ["# Screenshots", "", "Each page of the demo at work, taken by `python -m docs.gallery`.", ""]
+    for name in names:
+        lines += [f"## {name.replace('-', ' ').capitalize()}", "", "| | light | dark |", "|---|---|---|"]
+        for size in SIZES:
+            cells = " | ".join(f"![{name}, {size}, {theme}]({name}-{size}-{theme}.png)" for theme in THEMES)
+            lines.append(f"| {size} | {cells} |")
+        lines.append("")
+    (HERE / "README.md").write_text("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,129 @@
+"""The page of conditions, from the leaves, the operators and the facts that they look at."""
+
+from typing import Any
+
+from docs.pages.markdown import code, joined, listed, table
+from triggers.conditions import paths, patterns, shared_keys, tree
+from triggers.conditions.facts import ChangePath, Kind
+from triggers.conditions.leaves import LEAVES
+from triggers.conditions.operators import TABLE, Argument
+from triggers.conditions.registry import Leaf
+
+ARGUMENTS = {
+    Argument.NOTHING: "nothing",
+    Argument.PART: "text that is not empty, a number, true, false or null",
+    Argument.SCALAR: "text, a number, true, false or null",
+    Argument.TEXT: "text that is not empty",
+    Argument.LIST: "a list of at least one",
+    Argument.BOUND: "a number, or a date and time",
+    Argument.BOUNDS: "a list of two numbers or two dates, the smaller first",
+}
+TYPES = {
+    "assignee_change": "the assignee becomes another one",
+    "field": "a value in the event or its item is as asked; see below",
+    "mention": "somebody is named in the text (`@ana`); with `who`, one of these",
+    "new_comment": "somebody comments on the item",
+    "new_message": "a mail or chat message arrives",
+    "priority_change": "the priority becomes another one",
+    "sender": "one of these caused the event",
+    "status_change": "the status becomes another one; `from_status` and `to_status` narrow it",
+    "string_match": "the key, headline or text holds the words; needs `search_string` or `contains_keywords`",
+    "thread_reply": "the message answers an earlier one",
+    "trust_tier": "the sender is known at least this far",
+}
+KEYS = {
+    "search_string": "the key, headline or text holds it",
+    "case_sensitive": "every comparison of this condition minds upper and lower case",
+    "from_status": "the status was this before",
+    "to_status": "the status is this now",
+    "new_assignee": "the event assigns it to this person",
+    "min_length": "the text has at least this many characters",
+    "from_user": "this actor caused the event",
+    "contains_keywords": "the key, headline or text holds any of these",
+}
+
+INTRODUCTION = f"""# Conditions
+
+A trigger's conditions are a tree of groups and leaves. Examples:
+[how to write conditions](../how-to/write-conditions.md).
+
+```json
+{{"all": [
+  {{"type": "status_change", "config": {{"to_status": "merged"}}}},
+  {{"none": [
+    {{"type": "field", "config": {{"path": "data.pull_request.base.ref", "operator": "prefix", "value": "wip/"}}}}
+  ]}}
+]}}
+```
+
+* A **group** holds exactly one of `all` (every one holds), `any` (at least one), `none` (not one) with a list. A plain
+  list is `any`.
+* A **leaf** has a `type`, a `config` and, where there will be more than one, a `version` (1 when left out).
+* At most {tree.MAX_LEAVES} leaves, {tree.MAX_DEPTH} levels, {tree.MAX_STRING:,} characters in one text.
+* A condition *holds*, *does not hold*, or *cannot tell*. Cannot tell is not no: where it decides the whole, the trigger
+  answers `error` with the reason and does not fire."""
+
+FIELD = f"""## Paths of the `field` condition
+
+A path is dotted: `event.type`, `data.pull_request.base.ref`, `changes.status.new`, `item.state.labels.0`. It begins
+with {listed(f"{root}." for root in paths.ROOTS)}. A dot inside a key is written `\\.`. It is a look-up, not a language:
+no calls, no wildcards.
+
+* `event.`: {listed(paths.EVENT_FIELDS)}
+* `data.`: the payload as it arrived
+* `changes.NAME.old` and `.new` (or `changes.NAME`, the new one); the names that all sources share are
+  {listed(ChangePath)}
+* `item.`: {listed(paths.ITEM_FIELDS)}; the item as it was **before** the event
+* `event.kinds` holds any of {listed(Kind)}"""
+
+PATTERNS = f"""`matches` searches with RE2: linear in time, so without look-around and back-references. A pattern has
+at most {patterns.MAX_PATTERN_CHARACTERS} characters and is tried when it is saved. `glob` knows `*` and `?` and fits
+the whole text. Both look at texts of up to {patterns.MAX_INPUT_BYTES // 1024} kB; above that they cannot tell.
+
+A field that is **not there** never holds, under `not_equals` neither: a mistyped path would match everything. Ask with
+`absent`."""
+
+
+def page() -> str:
+    """The Markdown of reference/conditions.md."""
+    leaves = sorted(LEAVES, key=lambda leaf: (leaf.type, leaf.version))
+    rows = ([code(leaf.type), leaf.title, TYPES[leaf.type], _own_keys(leaf)] for leaf in leaves)
+    operators = (
+        [
+            code(operator),
+            f"{row.words} …" if row.argument is not Argument.NOTHING else row.words,
+            ARGUMENTS[row.argument],
+        ]
+        for operator, row in TABLE.items()
+    )
+    keys = ([code(key), _type(shared_keys.PROPERTIES[key]), KEYS[key]] for key in shared_keys.PROPERTIES)
+    return joined(
+        INTRODUCTION,
+        "## Types",
+        table(["type", "in the editor", "holds when", "keys of its own"], rows),
+        "## Keys that every type takes",
+        "Joined by *and* with the type's own question. A key that is empty, null or left out is not asked.",
+        table(["key", "value", "holds when"], keys),
+        FIELD,
+        "## Operators of the `field` condition",
+        table(["operator", "reads as", "value"], operators),
+        PATTERNS,
+    )
+
+
+def _own_keys(leaf: Leaf) -> str:
+    shown = [
+        f"{code(name)}: {_type(schema)}{', required' if name in leaf.required else ''}"
+        for name, schema in leaf.properties.items()
+    ]
+    return "; ".join(shown) or "–"
+
+
+def _type(schema: dict[str, Any]) -> str:
+    if "enum" in schema:
+        return "see below" if len(schema["enum"]) > 5 else f"one of {listed(schema['enum'])}"
+    name = schema.get("type")
+    name = name if isinstance(name, str) or name is None else name[0]
+    return {"string": "text", "boolean": "true or false", "integer": "a whole number", "array": "a list of texts"}.get(
+        name or "", "see below"
+    )

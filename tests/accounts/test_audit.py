@@ -1,0 +1,118 @@
+"""The audit log: in the change's transaction, redacted, append-only, chained."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from queue import SimpleQueue
+
+import pytest
+from django.db import connection, transaction
+
+from accounts.actor import Actor
+from accounts.models import AuditEntry, User
+from accounts.models.audit import AppendOnlyError
+from accounts.services import audit, sealing
+
+
+def entry(now: datetime, **after: object) -> AuditEntry:
+    with transaction.atomic():
+        return audit.record(by=Actor.system(), action="thing.changed", obj=None, now=now, after=after)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_entry_outside_of_a_transaction_is_refused(now: datetime) -> None:
+    with pytest.raises(RuntimeError, match="transaction"):
+        audit.record(by=Actor.system(), action="thing.changed", obj=None, now=now)
+
+
+@pytest.mark.django_db
+def test_secrets_are_redacted_at_any_depth(now: datetime) -> None:
+    row = entry(now, config={"password": "hunter2", "keep": [1, {"api_token": "abc"}]}, secret="", when=now)
+    assert row.after["config"] == {"password": audit.REDACTED, "keep": [1, {"api_token": audit.REDACTED}]}
+    assert row.after["secret"] == ""
+    assert row.after["when"] == str(now)
+
+
+@pytest.mark.django_db
+def test_an_entry_names_who_what_and_the_object(now: datetime) -> None:
+    user = User.objects.create(username="ann")
+    with transaction.atomic():
+        row = audit.record(by=Actor.cli(), action="user.seen", obj=user, now=now)
+    assert (row.actor_label, row.via, row.kind, row.object_id, row.object_label) == (
+        "cli",
+        "cli",
+        "user",
+        user.pk,
+        "ann",
+    )
+
+
+@pytest.mark.django_db
+def test_an_entry_can_be_neither_changed_nor_deleted(now: datetime) -> None:
+    row = entry(now)
+    with pytest.raises(AppendOnlyError):
+        row.save()
+    with pytest.raises(AppendOnlyError):
+        row.delete()
+
+
+@pytest.mark.django_db
+def test_the_chain_holds_and_finds_one_changed_byte(now: datetime) -> None:
+    for number in range(5):
+        entry(now, number=number)
+    assert sealing.seal(limit=3) == 3
+    assert sealing.seal() == 2
+    assert sealing.seal() == 0
+    report = sealing.verify()
+    assert report.holds
+    assert report.entries == 5
+    third = AuditEntry.objects.get(position=3)
+    AuditEntry.objects.filter(pk=third.pk).update(actor_label="systen")
+    assert sealing.verify().broken_at == third.pk
+
+
+def wait_until_blocked(pid: int) -> None:
+    """Wait until the session ``pid`` waits for a lock that this one holds."""
+    until = time.monotonic() + 10
+    with connection.cursor() as cursor:
+        while True:
+            cursor.execute("SELECT pg_backend_pid() = ANY(pg_blocking_pids(%s))", [pid])
+            if cursor.fetchone()[0]:
+                return
+            assert time.monotonic() < until, "it never waited"
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_of_two_sealers_that_begin_the_chain_at_once_one_leaves_it_to_the_other(now: datetime) -> None:
+    pids: SimpleQueue[int] = SimpleQueue()
+
+    def begin_too() -> int:
+        try:
+            entry(now, number=2)
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_backend_pid()")
+                pids.put(cursor.fetchone()[0])
+            return sealing.seal()
+        finally:
+            connection.close()
+
+    entry(now, number=1)
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            assert sealing.seal() == 1
+            other = pool.submit(begin_too)
+            wait_until_blocked(pids.get(timeout=10))
+        assert other.result() == 0
+    assert sealing.seal() == 1
+    assert (sealing.verify().holds, sealing.verify().entries) == (True, 2)
+
+
+@pytest.mark.django_db
+def test_the_chain_misses_a_deleted_entry(now: datetime) -> None:
+    for number in range(3):
+        entry(now, number=number)
+    sealing.seal()
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM accounts_auditentry WHERE position = 2")
+    assert "missing" in sealing.verify().detail

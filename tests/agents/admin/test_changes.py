@@ -1,0 +1,110 @@
+"""Limits, profiles, programs and agents in the admin: changed through their services."""
+
+from typing import Any
+
+import pytest
+from django.contrib.messages import get_messages
+from django.test import Client
+
+from accounts.enums import Role
+from accounts.models import AuditEntry
+from agents.models import AgentIntent, AgentProfile, Limits, RuntimeCommand
+from tests.factories.accounts import make_user
+from tests.factories.agents import make_agent, make_command, make_profile, set_limits
+
+pytestmark = pytest.mark.django_db
+PROFILE = {
+    "name": "Reader",
+    "runtime": "digest",
+    "permissions": "{}",
+    "time_limit_s": 900,
+    "output_limit_bytes": 10_000,
+    "max_attempts": 3,
+    "max_rounds": 3,
+}
+
+
+def signed_in(role: Role) -> Client:
+    client = Client()
+    client.force_login(make_user(role=role, is_staff=True))
+    return client
+
+
+def act(client: Client, model: str, action: str, *rows: Any) -> str:
+    client.get("/admin/")
+    response = client.post(f"/admin/agents/{model}/", {"action": action, "_selected_action": [row.pk for row in rows]})
+    return " ".join(str(one) for one in get_messages(response.wsgi_request))
+
+
+def limits_form(**over: Any) -> dict[str, Any]:
+    return {"max_agents": 4, "max_workspaces": 20, "reserved_percent": 0, "reserved_from_priority": 8, **over}
+
+
+def test_limits_are_changed_by_developers_only() -> None:
+    set_limits()
+    address = "/admin/agents/limits/1/change/"
+    assert signed_in(Role.SUPPORT).post(address, limits_form(max_agents=9)).status_code == 403
+    assert signed_in(Role.DEVELOPER).post(address, limits_form(max_agents=9)).status_code == 302
+    assert Limits.objects.get().max_agents == 9
+    assert AuditEntry.objects.filter(action="limits.updated", after={"max_agents": 9}).exists()
+
+
+def test_a_limit_out_of_bounds_is_refused_at_its_field() -> None:
+    set_limits()
+    response = signed_in(Role.DEVELOPER).post("/admin/agents/limits/1/change/", limits_form(reserved_percent=101))
+    assert response.context["adminform"].form.errors["reserved_percent"]
+    assert Limits.objects.get().reserved_percent == 0
+
+
+def test_every_start_is_paused_and_resumed() -> None:
+    client, limits = signed_in(Role.DEVELOPER), set_limits()
+    assert act(client, "limits", "pause_every_start", limits) == "1 paused."
+    assert Limits.objects.get().is_paused
+    assert act(client, "limits", "resume_starts", limits) == "1 resumed."
+
+
+def test_a_profile_is_made_changed_and_archived() -> None:
+    client = signed_in(Role.CEO)
+    client.post("/admin/agents/agentprofile/add/", PROFILE)
+    profile = AgentProfile.objects.get()
+    client.post(f"/admin/agents/agentprofile/{profile.pk}/change/", {**PROFILE, "name": "Writer"})
+    assert act(client, "agentprofile", "archive", profile) == "1 archived."
+    profile.refresh_from_db()
+    assert (profile.name, profile.is_archived) == ("Writer", True)
+
+
+def test_a_profile_without_its_program_is_refused_in_the_words_of_the_service() -> None:
+    body = signed_in(Role.DEVELOPER).post("/admin/agents/agentprofile/add/", {**PROFILE, "runtime": "command"})
+    assert "Choose a program." in body.content.decode()
+    assert not AgentProfile.objects.exists()
+
+
+def test_a_profile_of_somebody_else_is_out_of_reach() -> None:
+    address = f"/admin/agents/agentprofile/{make_profile().pk}/change/"
+    assert signed_in(Role.CEO).post(address, {**PROFILE, "name": "Mine now"}).status_code == 404
+    assert AgentProfile.objects.get().name == "Reader"
+
+
+def test_programs_are_registered_by_developers_only() -> None:
+    form = {"name": "Tool", "argv": '["true"]', "environment": "{}", "is_enabled": "on"}
+    assert signed_in(Role.SUPPORT).post("/admin/agents/runtimecommand/add/", form).status_code == 403
+    assert signed_in(Role.DEVELOPER).post("/admin/agents/runtimecommand/add/", form).status_code == 302
+    assert RuntimeCommand.objects.get().argv == ["true"]
+
+
+def test_a_secret_in_a_programs_variables_is_refused() -> None:
+    form = {"name": "Tool", "argv": '["true"]', "environment": '{"API_KEY": "x"}'}
+    response = signed_in(Role.DEVELOPER).post("/admin/agents/runtimecommand/add/", form)
+    assert "looks like a secret" in response.content.decode()
+
+
+def test_a_program_is_disabled() -> None:
+    command = make_command("true")
+    assert act(signed_in(Role.DEVELOPER), "runtimecommand", "disable", command) == "1 disabled."
+
+
+def test_an_agent_is_asked_to_stop_once() -> None:
+    client, agent = signed_in(Role.SUPPORT), make_agent()
+    assert act(client, "agent", "stop", agent) == "1 asked to stop."
+    assert act(client, "agent", "stop", agent) == "1 ended or asked to stop already."
+    assert AgentIntent.objects.get().reason.startswith("Stopped by ")

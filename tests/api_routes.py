@@ -1,0 +1,118 @@
+"""Every route of the API as a test sees it: method, action, operation, and an address with a world's rows in it."""
+
+import re
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.urls import URLPattern, URLResolver
+
+from accounts.api.base import OperationViewSet
+from accounts.api.me import HANDLE
+from accounts.models import AuditEntry
+from accounts.operations import Operation
+from dct_site import api_urls
+from tests.factories.world import World
+
+PREFIX = "/api/v1/"
+
+
+@dataclass(frozen=True)
+class Route:
+    """One method of one address. ``resource`` is the first part of the address below ``/api/v1/``."""
+
+    method: str
+    pattern: str
+    resource: str
+    action: str
+    view: type[OperationViewSet]
+
+    @property
+    def operation(self) -> Operation | None:
+        return self.view.operations.get(self.action)
+
+    @property
+    def is_detail(self) -> bool:
+        return "<" in self.pattern
+
+    def address(self, world: World) -> str:
+        """With the ids of the world's own rows."""
+        row = _ROWS[self.resource](world) if self.is_detail else ""
+        filled = re.sub(r"\(\?P<(pk|id|key)>[^)]*\)|<int:pk>", str(row), self.pattern)
+        filled = re.sub(r"\(\?P<number>[^)]*\)", "1", filled)
+        path = "work/plan.md" if self.resource == "workspace-templates" else "feedback/digest.md"
+        filled = filled.replace("<path:path>", path)
+        return PREFIX + filled.replace("^", "").replace("$", "").replace(r"\Z", "")
+
+    def __str__(self) -> str:
+        return f"{self.method.upper()} {self.pattern}"
+
+
+def _entry_of(world: World) -> int:
+    from_trigger = AuditEntry.objects.filter(kind="trigger", object_id=world.trigger.pk).first()
+    assert from_trigger is not None
+    return from_trigger.pk
+
+
+_ROWS: dict[str, Any] = {
+    "agent-profiles": lambda world: world.profile.pk,
+    "agents": lambda world: world.agent.pk,
+    "audit": _entry_of,
+    "connections": lambda world: world.connection.pk,
+    "context-items": lambda world: world.item.pk,
+    "decisions": lambda world: world.decision.pk,
+    "deliverables": lambda world: world.deliverable.pk,
+    "deliveries": lambda world: world.delivery.pk,
+    "events": lambda world: world.event.pk,
+    "executions": lambda world: world.execution.pk,
+    "feature-toggles": lambda _world: "trigger_management",
+    "listeners": lambda world: world.listener.pk,
+    "obsolete-agents": lambda world: world.obsolete.pk,
+    "runtime-commands": lambda world: world.command.pk,
+    "tokens": lambda world: world.token.digest[:HANDLE],
+    "triggers": lambda world: world.trigger.pk,
+    "users": lambda world: world.owner.pk,
+    "workspace-templates": lambda world: world.template.pk,
+    "workspaces": lambda world: world.workspace.pk,
+}
+
+
+def valid_body(route: Route, world: World) -> dict[str, Any]:
+    """What the route needs at least to be taken, so that one field of it can be spoilt; {} where it needs nothing."""
+    name = f"New {secrets.token_hex(4)}"
+    needed: dict[tuple[str, str], dict[str, Any]] = {
+        ("agent-profiles", "create"): {"name": name},
+        ("agents", "message"): {"text": "Look again."},
+        ("connections", "create"): {"name": name, "source": "webhook"},
+        ("context-items", "create"): {"connection_id": world.connection.pk, "kind": "issue", "external_key": name},
+        ("deliverables", "waive"): {"reason": "Not needed."},
+        ("executions", "answer"): {"text": "Yes."},
+        ("executions", "extend_deadline"): {"until": "2999-01-01T00:00:00Z"},
+        ("feature-toggles", "partial_update"): {"is_on": True},
+        ("runtime-commands", "create"): {"name": name, "argv": ["true"]},
+        ("tokens", "create"): {"name": name},
+        ("triggers", "rollback"): {"revision": 1},
+        ("users", "create"): {"username": name.replace(" ", "-"), "role": "support"},
+        ("users", "grant"): {"operation": "packages"},
+        ("users", "withdraw"): {"operation": "packages"},
+        ("workspace-templates", "create"): {"name": name},
+        ("workspaces", "partial_update"): {"title": name},
+        ("workspaces", "save_as_template"): {"name": name},
+    }
+    return needed.get((route.resource, route.action), {})
+
+
+def routes() -> list[Route]:
+    """Every method of every address under ``/api/v1/``."""
+    return list(_walk(api_urls.resources))
+
+
+def _walk(patterns: list[URLPattern | URLResolver]) -> Iterator[Route]:
+    for one in patterns:
+        assert isinstance(one, URLPattern)
+        callback: Any = one.callback
+        pattern = str(one.pattern)
+        for method, action in callback.actions.items():
+            resource = pattern.lstrip("^").split("/")[0]
+            yield Route(method, pattern, resource, action, callback.cls)

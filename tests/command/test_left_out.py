@@ -1,0 +1,70 @@
+"""The suite's own plugin: tests that cannot run here are left out with a reason and reported."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dct_site.command.bootstrap import ROOT
+
+TESTS = """
+import pytest
+def test_plain(): pass
+@pytest.mark.slow
+def test_slow(): pass
+@pytest.mark.postgres
+def test_postgres(): pass
+@pytest.mark.nodb
+def test_pure(): pass
+def test_skips_itself(): pytest.skip("for no good reason")
+"""
+
+
+def run(directory: Path, *words: str, **environment: str) -> dict[str, Any]:
+    """Run the small suite with the plugin; return what it reports, names without their file."""
+    (directory / "test_small.py").write_text(TESTS)
+    config = directory / "pytest.toml"
+    config.write_text('[pytest]\nmarkers = ["slow", "postgres", "nodb"]\n')
+    report = directory / "report.json"
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("DCT_", "PYTEST_"))}
+    argv = [
+        sys.executable, "-m", "pytest", "-p", "tests.conftest", "-p", "no:django", "-p", "no:cacheprovider",
+        "-c", str(config), "--rootdir", str(directory), str(directory), *words,
+    ]  # fmt: skip
+    done = subprocess.run(
+        argv, check=False, cwd=ROOT, capture_output=True, text=True,
+        env={**clean, "DCT_TEST_REPORT": str(report), **environment},
+    )  # fmt: skip
+    assert report.exists(), done.stdout + done.stderr
+    told: dict[str, Any] = json.loads(report.read_text())
+    told["ran"] = {name.rpartition("::")[2] for name in told["ran"]}
+    told["left_out"] = {name.rpartition("::")[2]: (kind, why) for name, kind, why in told["left_out"]}
+    return told
+
+
+@pytest.mark.parametrize("words", [(), ("-n", "1")], ids=["one process", "xdist"])
+def test_what_needs_a_service_is_left_out_with_its_reason(tmp_path: Path, words: tuple[str, ...]) -> None:
+    told = run(tmp_path, *words)
+    assert told["ran"] == {"test_plain", "test_pure"}
+    assert told["left_out"] == {
+        "test_slow": ("slow", "slow tests run with --all (or DCT_TEST_SLOW=1)"),
+        "test_postgres": told["left_out"]["test_postgres"],
+        "test_skips_itself": ("skipped by itself", "Skipped: for no good reason"),
+    }
+    assert told["left_out"]["test_postgres"][0] == "postgres"
+    assert told["summary"].startswith("2 passed, 3 skipped")
+
+
+def test_on_postgres_pure_tests_sit_out(tmp_path: Path) -> None:
+    told = run(tmp_path, DCT_TEST_DATABASE_URL="postgresql://p", DCT_TEST_SLOW="1")
+    assert told["ran"] == {"test_plain", "test_slow", "test_postgres"}
+    assert set(told["left_out"]) == {"test_skips_itself"}
+
+
+def test_a_pass_about_one_marker_runs_nothing_else(tmp_path: Path) -> None:
+    told = run(tmp_path, DCT_TEST_DATABASE_URL="postgresql://p", DCT_TEST_ONLY="postgres")
+    assert (told["ran"], told["left_out"]) == ({"test_postgres"}, {})

@@ -1,0 +1,123 @@
+"""The trigger editor in a real browser: what is stored comes back unchanged, and every edit saves the draft."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+from django.template import Context, Template
+from playwright.sync_api import Browser, Page, Route, expect
+
+from tests.dct_site.live_stub import LiveStub
+from tests.dct_site.test_live_js import browser as browser  # One Chromium serves this module too.
+from tests.dct_site.test_live_js import wait_until, whole_page
+from triggers.conditions.schema import catalogue
+
+pytestmark = [pytest.mark.nodb, pytest.mark.browser]
+
+STORED = {
+    "all": [
+        {"type": "new_comment", "version": 1, "config": {"min_length": 0, "contains_keywords": ["a", "b"]}},
+        {"any": [{"type": "field", "version": 1, "config": {"path": "data.n", "operator": "in", "value": ["x", 3]}}]},
+        {
+            "none": [
+                {"type": "field", "version": 1, "config": {"path": "data.draft", "operator": "equals", "value": True}}
+            ]
+        },
+        {"type": "moon_phase", "version": 2, "config": {"full": True}},
+    ]
+}
+PROBLEM = {
+    "path": "conditions.all[0].config.min_length",
+    "message": "conditions.all[0].config.min_length must be a number.",
+}
+EDITOR = """{% load dct %}<section data-editor>
+<form id="draft" hx-post="/draft" hx-trigger="dct:edited delay:100ms, dct:save" hx-target="#draft-state"
+      hx-swap="morph:outerHTML" hx-sync="this:replace">
+{% condition_editor conditions catalogue %}</form>
+<div id="draft-state">{{ problems|json_script:"draft-problems" }}
+{{ node|sample_marks|json_script:"draft-marks" }}</div></section>"""
+
+
+@pytest.fixture
+def stub() -> Iterator[LiveStub]:
+    node = {
+        "path": "",
+        "holds": True,
+        "actual": "2 of 4 hold",
+        "children": [{"path": "/all/1", "holds": None, "note": "gone"}],
+    }
+    context = {"conditions": STORED, "catalogue": catalogue(), "problems": [PROBLEM], "node": node}
+    stub = LiveStub(whole_page(Template(EDITOR).render(Context(context))))
+    yield stub
+    stub.stop()
+
+
+@pytest.fixture
+def page(browser: Browser, stub: LiveStub) -> Iterator[Page]:
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(stub.url)
+    expect(page.locator("[data-live-dot]")).to_have_text("Live")
+    yield page
+    context.close()
+
+
+def saved(page: Page, stub: LiveStub) -> Any:
+    """The conditions of the last draft that reached the server, once nothing is left to save."""
+    wait_until(page, lambda: bool(stub.posted))
+    expect(page.locator("#draft[data-unsaved]")).to_have_count(0)
+    path, body = stub.posted[-1]
+    assert path == "/draft"
+    return json.loads(parse_qs(body)["conditions"][0])
+
+
+def test_what_is_stored_comes_back_unchanged(page: Page, stub: LiveStub) -> None:
+    page.locator("[data-conditions] input:visible").first.focus()
+    page.keyboard.press("Control+s")
+    assert saved(page, stub) == STORED
+
+
+def test_an_added_condition_is_saved_where_it_was_added(page: Page, stub: LiveStub) -> None:
+    page.locator("[data-add-leaf]").first.select_option("mention")
+    page.locator("[data-type=mention] [data-config=who]").fill("ann, bob")
+    assert saved(page, stub)["all"][1]["any"][1] == {"type": "mention", "version": 1, "config": {"who": ["ann", "bob"]}}
+
+
+def test_a_group_changes_its_kind_and_a_condition_can_be_removed(page: Page, stub: LiveStub) -> None:
+    page.locator("[data-combine=any]").first.click()
+    page.locator("[data-type=new_comment] [data-remove]").click()
+    assert saved(page, stub) == {"any": STORED["all"][1:]}
+
+
+def test_a_condition_moves_by_keyboard(page: Page, stub: LiveStub) -> None:
+    page.locator("[data-type=new_comment] input").first.focus()
+    page.keyboard.press("Alt+ArrowDown")
+    assert [next(iter(node)) for node in saved(page, stub)["all"]] == ["any", "type", "none", "type"]
+
+
+def test_a_problem_stands_at_its_place_without_its_path(page: Page) -> None:
+    expect(page.locator("[data-type=new_comment] [data-problem]")).to_have_text("min_length must be a number.")
+    expect(page.locator("[data-type=moon_phase] [data-problem]")).to_be_hidden()
+
+
+def test_the_marks_show_what_the_sample_said(page: Page) -> None:
+    marks = page.locator("[data-node=group] > .node > [data-mark]")
+    expect(marks.nth(0)).to_have_attribute("title", "Holds")
+    expect(marks.nth(1)).to_have_attribute("title", "Cannot tell")
+    expect(marks.nth(2)).to_have_attribute("title", "No sample yet")
+
+
+def test_an_unsaved_change_is_marked_until_the_server_has_it(page: Page) -> None:
+    on_the_way: list[Route] = []
+
+    def hold(route: Route) -> None:
+        on_the_way.append(route)
+
+    page.route("**/draft", hold)
+    page.locator("[data-type=new_comment] [data-config=contains_keywords]").fill("c")
+    wait_until(page, lambda: bool(on_the_way))
+    expect(page.locator("#draft[data-unsaved]")).to_have_count(1)
+    on_the_way.pop().continue_()
+    expect(page.locator("#draft[data-unsaved]")).to_have_count(0)

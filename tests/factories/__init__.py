@@ -1,0 +1,1 @@
+"""Small typed functions that make rows for tests; one module per app."""

@@ -1,0 +1,35 @@
+"""The clocks."""
+
+import os
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db import connection
+
+from dct_site.kernel import clock
+
+
+def test_the_wall_clock_is_aware_and_in_utc() -> None:
+    assert clock.utcnow().tzinfo is UTC
+
+
+def test_the_boot_clock_goes_on_and_is_the_kernels() -> None:
+    before = clock.monotonic()
+    assert before < clock.monotonic() <= time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def test_a_process_is_named_by_boot_number_and_start() -> None:
+    assert len(clock.boot_id()) == 36
+    ticks = os.sysconf("SC_CLK_TCK")
+    assert 0 < clock.process_start_time(os.getpid()) / ticks < clock.monotonic()
+    assert clock.process_start_time(2**22 + 1) == 0
+
+
+@pytest.mark.django_db
+def test_the_databases_clock_is_aware_and_goes_on_within_a_transaction() -> None:
+    first = clock.db_now(connection)
+    second = clock.db_now(connection)
+    assert first.tzinfo is UTC
+    assert first < second
+    assert abs(datetime.now(UTC) - first) < timedelta(minutes=5)

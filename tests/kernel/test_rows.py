@@ -1,0 +1,92 @@
+"""Rows that are inserted and updated the quick way are the rows that the ORM would have written."""
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, transaction
+from django.forms.models import model_to_dict
+
+from accounts.models import JournalEntry
+from dct_site.kernel import rows
+from tests.factories.triggers import NOON
+from tests.factories.workspaces import make_connection, make_item
+from triggers.enums import Outcome
+from triggers.models import Event, SeenChange
+from workspaces.models import ContextItem
+
+pytestmark = pytest.mark.django_db
+
+
+def an_event(**over: Any) -> Event:
+    values: dict[str, Any] = {
+        "external_id": "e",
+        "source": "github",
+        "type": "push",
+        "time": NOON,
+        "accepted_at": NOON,
+        "decided_at": NOON,
+        "generation": 1,
+        **over,
+    }
+    return Event(**values)
+
+
+def test_a_row_is_what_the_orm_would_have_written() -> None:
+    item = make_item(connection=make_connection())
+    values: dict[str, Any] = {
+        "connection": item.connection,
+        "item": item,
+        "subject": "ein Stück \N{GHOST} 'quoted' %s %%",
+        "time": datetime(2026, 11, 20, 3, 4, 5, 678901, tzinfo=timezone(timedelta(hours=-3))),
+        "facts": {"text": "Ä\u2028", "list": [1, 2.5, None, True], "deep": {"a": []}},
+        "data": [],
+        "is_late": True,
+        "delivery_id": None,
+        "item_version": 2**40,
+        "type": Outcome.FIRED,
+    }
+    slow = an_event(**values)
+    slow.save()
+    (quick,) = rows.insert([an_event(**values)])
+    assert quick.pk == Event.objects.latest("pk").pk
+    stored, expected = (model_to_dict(Event.objects.get(pk=one.pk), exclude=["id"]) for one in (quick, slow))
+    assert stored == expected
+    assert not quick._state.adding
+
+
+def test_rows_get_their_keys_in_order_whatever_their_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "MOST_VALUES", 10)
+    made = rows.insert(SeenChange(connection_id=1, change_key=str(at), seen_at=NOON) for at in range(7))
+    assert {row.pk: row.change_key for row in SeenChange.objects.all()} == {row.pk: row.change_key for row in made}
+    assert [row.change_key for row in sorted(made, key=lambda row: int(row.pk))] == [str(at) for at in range(7)]
+
+
+def test_nothing_is_nothing() -> None:
+    assert rows.insert([]) == []
+    rows.update([], ["title"])
+
+
+def test_what_the_database_fills_in_is_left_to_it() -> None:
+    (entry,) = rows.insert([JournalEntry(kind="x", object_id=1, to="made", at=NOON)])
+    assert JournalEntry.objects.get(pk=entry.pk).xid >= 0
+
+
+def test_a_unique_key_is_kept() -> None:
+    rows.insert([SeenChange(connection_id=1, change_key="a", seen_at=NOON)])
+    with pytest.raises(IntegrityError), transaction.atomic():
+        rows.insert([SeenChange(connection_id=1, change_key="a", seen_at=NOON)])
+
+
+def test_an_update_writes_the_named_fields_of_each_row() -> None:
+    connection = make_connection()
+    first, second, other = (make_item(connection=connection) for _ in range(3))
+    before = ContextItem.objects.get(pk=other.pk)
+    for number, item in enumerate((first, second)):
+        item.title, item.state, item.changed_at = f"now {number}", {"n": number}, datetime(2026, 1, 1, tzinfo=UTC)
+        item.kind = "not written"
+    rows.update([first, second], ["title", "state", "changed_at"])
+    kept = list(ContextItem.objects.filter(pk__in=[first.pk, second.pk]).order_by("pk"))
+    assert [(row.title, row.state) for row in kept] == [("now 0", {"n": 0}), ("now 1", {"n": 1})]
+    assert {row.kind for row in kept} == {before.kind}
+    assert model_to_dict(ContextItem.objects.get(pk=other.pk)) == model_to_dict(before)

@@ -1,0 +1,39 @@
+"""Small builders of facts and trees for the condition tests."""
+
+from typing import Any
+
+from triggers.conditions.evaluate import evaluate
+from triggers.conditions.facts import EventFacts, ItemFacts
+from triggers.conditions.verdict import Node, Verdict
+
+
+def make_event(**over: Any) -> EventFacts:
+    """A pull request that Ana opened, with whatever the test changes about it."""
+    return EventFacts(
+        **{"source": "github/acme", "type": "pull_request", "subject": "acme/app#7", "actor": "ana"} | over
+    )
+
+
+def make_item(**over: Any) -> ItemFacts:
+    usual: dict[str, Any] = {"kind": "ticket", "key": "OPS-1", "state": {"status": "Open"}, "version": 3}
+    return ItemFacts(**(usual | over))
+
+
+def leaf(type_: str, **config: Any) -> dict[str, Any]:
+    return {"type": type_, "config": config}
+
+
+def field(path: str, operator: str, *value: Any, **config: Any) -> dict[str, Any]:
+    return leaf("field", path=path, operator=operator, **({"value": value[0]} if value else {}), **config)
+
+
+def answer(tree: Any, event: EventFacts | None = None, item: ItemFacts | None = None) -> Verdict:
+    return evaluate(tree, event or make_event(), item)
+
+
+def holds(tree: Any, event: EventFacts | None = None, item: ItemFacts | None = None) -> bool | None:
+    return answer(tree, event, item).because.holds
+
+
+def leaves_of(node: Node) -> list[Node]:
+    return [one for one in node.walk() if not one.children]

@@ -1,0 +1,44 @@
+"""The trigger document by itself, without a database."""
+
+from typing import Any
+
+import pytest
+
+from triggers.documents import LimitsPart, empty_document, read, shape_problems
+from triggers.documents.shape import storable_problems
+from triggers.enums import CooldownPolicy, LatePolicy
+
+pytestmark = pytest.mark.nodb
+
+
+def test_an_empty_document_can_be_kept_but_not_published() -> None:
+    document = empty_document("Doors")
+    assert storable_problems(document) == []
+    assert {problem.path for problem in shape_problems(document)} >= {"listeners", "agent.profile_id"}
+
+
+def nested(depth: int) -> dict[str, Any]:
+    document: dict[str, Any] = {}
+    for _ in range(depth):
+        document = {"all": document}
+    return document
+
+
+@pytest.mark.parametrize("document", [None, [], "text", {"name": "a\x00b"}, {"a": [{"\x00": 1}]}, nested(100_000)])
+def test_what_cannot_be_kept_is_told_before_anything_else(document: Any) -> None:
+    assert len(shape_problems(document)) == 1
+
+
+def test_what_is_not_said_has_its_default() -> None:
+    reading = read({"name": "Doors", "conditions": {"all": []}, "limits": {"cooldown_s": None}})
+    assert reading.limits == LimitsPart()
+    assert (reading.priority, reading.listeners, reading.template_id) == (5, (), None)
+
+
+def test_limits_are_read_as_words_of_their_own() -> None:
+    limits = read({"name": "x", "conditions": {}, "limits": {"cooldown_policy": "delay", "late": "skip"}}).limits
+    assert (limits.cooldown_policy, limits.late) == (CooldownPolicy.DELAY, LatePolicy.SKIP)
+
+
+def test_words_that_look_like_an_escaped_nul_are_no_nul() -> None:
+    assert storable_problems({"name": "a\\u0000b"}) == []

@@ -1,0 +1,224 @@
+"""The index finds what asking everybody finds: nothing missed, errors included, nothing that does not match."""
+
+import random
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.triggers.conditions.facts_for_tests import field, leaf, make_event, make_item
+from tests.triggers.matching.worlds import EVENTS, ITEMS, SCOPES, TREES, entry, naive
+from triggers.conditions.evaluate import evaluate
+from triggers.conditions.facts import EventFacts, ItemFacts
+from triggers.matching.index import FEW, Entry, Index, Scope, connection_scope, item_scope
+from triggers.matching.program import Programs, compiled
+
+pytestmark = pytest.mark.nodb
+
+HERE = (connection_scope(1),)
+
+
+def index_of(entries: list[Entry]) -> Index:
+    return Index.of(entries, Programs())
+
+
+@given(
+    triggers=st.lists(st.tuples(SCOPES, TREES), min_size=1, max_size=25),
+    events=st.lists(st.tuples(EVENTS, ITEMS, SCOPES), min_size=1, max_size=4),
+)
+@settings(max_examples=100)
+def test_the_index_finds_what_the_naive_scan_finds(
+    triggers: list[tuple[tuple[int, ...], Any]], events: list[tuple[EventFacts, ItemFacts | None, tuple[int, ...]]]
+) -> None:
+    entries = [entry(number, scopes, tree) for number, (scopes, tree) in enumerate(triggers, 1)]
+    index = index_of(entries)
+    assert list(index) == entries
+    for event, item, scopes in events:
+        assert sorted(set(index.match(event, item, scopes))) == naive(entries, event, item, scopes)
+
+
+@given(trees=st.lists(TREES, min_size=FEW + 1, max_size=15), event=EVENTS, item=ITEMS)
+@settings(max_examples=250)
+def test_anchors_miss_nothing_where_many_listen_to_one_thing(
+    trees: list[Any], event: EventFacts, item: ItemFacts | None
+) -> None:
+    entries = [entry(number, HERE, tree) for number, tree in enumerate(trees, 1)]
+    assert sorted(set(index_of(entries).match(event, item, HERE))) == naive(entries, event, item, HERE)
+
+
+def found(trees: list[Any], event: EventFacts, item: ItemFacts | None = None) -> list[int]:
+    """The places, from 1, of the trees that are found; others beside them make the scope a large one."""
+    others = [leaf("sender", allow=[f"other {at}"]) for at in range(FEW + 1)]
+    entries = [entry(number, HERE, tree) for number, tree in enumerate([*trees, *others], 1)]
+    hits = sorted({trigger_id for trigger_id, _ in index_of(entries).match(event, item, HERE)})
+    assert hits == [trigger_id for trigger_id, _ in naive(entries, event, item, HERE)]
+    return hits
+
+
+def test_a_word_that_changes_its_letter_when_folded_is_found_by_case() -> None:
+    """Folded, H and the macron below it become one letter, in which there is no h."""
+    event = make_event(text="H\u0331ello")
+    assert found([leaf("string_match", search_string="H", case_sensitive=True)], event) == [1]
+    assert found([leaf("string_match", search_string="H")], event) == []
+
+
+def test_a_word_is_not_found_across_headline_and_text() -> None:
+    assert found([leaf("string_match", search_string="door open")], make_event(title="the door", text="open it")) == []
+
+
+def test_a_word_with_a_nul_is_not_found_across_headline_and_text() -> None:
+    assert found([leaf("string_match", search_string="door\0open")], make_event(title="the door", text="open it")) == []
+
+
+def test_true_is_not_one() -> None:
+    trees = [field("data.a", "equals", True), field("data.a", "equals", 1), field("data.a", "in", [0, 1.0])]
+    assert found(trees, make_event(data={"a": True})) == [1]
+    assert found(trees, make_event(data={"a": 1})) == [2, 3]
+
+
+def test_half_a_character_in_the_text_hides_no_word() -> None:
+    event = make_event(text="it \ud83d burns", data={"a": "it \ud83d burns"})
+    trees = [leaf("string_match", search_string="burns"), field("data.a", "contains", "burns")]
+    many = [leaf("string_match", search_string=f"word {at}") for at in range(40)]
+    assert found([*trees, *many], event) == [1, 2]
+
+
+def test_words_within_words_are_all_found() -> None:
+    words = ["a", "an", "ana", "banana", "nan", *(f"word {at}" for at in range(40))]
+    trees = [leaf("string_match", search_string=word) for word in words]
+    assert found(trees, make_event(text="Banana")) == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("operator", ["prefix", "contains", "suffix", "gte"])
+def test_a_value_of_the_wrong_type_is_an_error_that_is_not_missed(operator: str) -> None:
+    trees = [field("data.a", operator, "2026-11-20"), leaf("sender", allow=["nobody"])]
+    assert found(trees, make_event(data={"a": {"b": 1}})) == [1]
+    assert found(trees, make_event(data={"a": None})) == []
+    assert found(trees, make_event(data={})) == []
+
+
+WRITTEN = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
+FULL = {
+    "type": "jira.updated",
+    "time": WRITTEN,
+    "data": {"a": ["Ana", 1], "b": {"c": "x"}, "t": "Über den Fluss"},
+    "changes": {"status": ("Open", "Done"), "x.y": (1, 2)},
+    "kinds": ("comment", "updated"),
+    "mentions": ("@Ana",),
+    "is_reply": True,
+}
+
+
+@pytest.mark.parametrize(
+    ("tree", "holds"),
+    [
+        (field("data.a", "contains", "ana"), True),
+        (field("data.a", "contains", "bea"), False),
+        (field("data.t", "contains", "über"), True),
+        (field("data.t", "prefix", "ÜBER"), True),
+        (field("data.t", "prefix", "unter"), False),
+        (field("data.a.0", "equals", "ana"), True),
+        (field("data.t", "suffix", "fluss"), True),
+        (field("data.none", "suffix", "fluss"), False),
+        (field("data.b.c.d", "equals", "x"), False),
+        (field("data.none.c", "equals", "x"), False),
+        (field("event.time", "equals", WRITTEN.isoformat()), True),
+        (field("event.kinds.1", "equals", "updated"), True),
+        (field("item.state.status", "equals", "open"), True),
+        (field("changes.status.old", "equals", "open"), True),
+        (field("changes.status", "in", ["done", "closed"]), True),
+        (field("changes.x.y", "changed_from", 1), True),
+        (field("changes.none.old", "equals", "open"), False),
+        (field("changes.status", "changed"), True),
+        (field("changes.none", "changed"), False),
+        (field("data.b", "exists"), True),
+        (field("data.none", "exists"), False),
+        (leaf("new_comment"), True),
+        (leaf("new_message"), False),
+        (leaf("mention", who=["ana"]), True),
+        (leaf("mention", who=["bea"]), False),
+        (leaf("mention"), True),
+        (leaf("thread_reply"), True),
+        (leaf("new_comment", min_length="many"), True),  # an error
+        (leaf("new_comment", min_length=5), False),
+        (leaf("string_match", search_string=""), True),  # an error
+    ],
+)
+def test_each_look_finds_what_its_leaf_finds(tree: Any, holds: bool) -> None:
+    assert found([tree], make_event(**FULL), make_item()) == ([1] if holds else [])
+    assert compiled(tree)(make_event(**FULL), None) is evaluate(tree, make_event(**FULL), None).because.holds
+
+
+def test_what_only_excludes_is_asked_of_every_event() -> None:
+    trees = [{"none": [leaf("sender", allow=["bea"])]}, field("changes.status", "unchanged"), field("data.a", "absent")]
+    assert found(trees, make_event(actor="ana")) == [1, 2, 3]
+    assert found(trees, make_event(actor="bea", data={"a": 1}, changes={"status": ("a", "b")})) == []
+
+
+def test_a_list_of_allowed_senders_that_is_empty_matches_nobody() -> None:
+    assert found([leaf("sender", allow=[])], make_event(actor="")) == []
+
+
+def test_the_item_is_looked_at_too() -> None:
+    trees = [field("item.state.status", "equals", "open"), field("item.key", "prefix", "ops-")]
+    assert found(trees, make_event(), make_item()) == [1, 2]
+    assert found(trees, make_event(), None) == []
+
+
+def test_an_item_and_a_connection_of_one_number_are_two() -> None:
+    entries = [entry(1, [item_scope(5)], leaf("trust_tier", at_least="open"))]
+    assert index_of(entries).match(make_event(), None, [connection_scope(5)]) == []
+
+
+def test_what_is_asked_follows_the_matches_and_not_the_triggers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cost of an event, counted: closures that are asked and buckets that are opened."""
+    asked: list[str] = []
+    get = Programs.get
+
+    def counted(self: Programs, text: str) -> Any:
+        asked.append(text)
+        return get(self, text)
+
+    monkeypatch.setattr(Programs, "get", counted)
+    event = make_event(type="common", actor="person 3", text="the phrase 7 burns", changes={"status": ("a", "s5")})
+    counts = []
+    for size in (50, 1_000):
+        trees = [_mixed(at) for at in range(size)]
+        index = index_of([entry(at, HERE, tree) for at, tree in enumerate(trees, 1)])
+        asked.clear()
+        assert len(set(index.match(event, None, HERE))) == 3
+        counts.append(len(asked))
+    assert counts[1] <= counts[0] + 2
+
+
+def _mixed(at: int) -> Any:
+    typed = field("event.type", "equals", "common")
+    kinds = [
+        leaf("status_change", to_status=f"s{at}"),
+        {"all": [typed, leaf("sender", allow=[f"person {at}"])]},
+        {"all": [typed, leaf("string_match", search_string=f"phrase {at} burns")]},
+    ]
+    wanted = {5: 0, 3: 1, 7: 2}
+    return kinds[wanted.get(at, at % 3)]
+
+
+def test_a_build_pauses_often() -> None:
+    """Between two pauses it holds up a decision or an agent's messages."""
+    rng = random.Random(1)
+    trees = [_mixed(rng.randrange(10_000)) for _ in range(2_000)]
+    index = Index(Programs())
+    pauses = sum(1 for _ in index.building(entry(at, HERE, tree) for at, tree in enumerate(trees, 1)))
+    assert pauses >= 2 * 2_000 // 100
+    assert sorted(entry_.trigger_id for entry_ in index) == list(range(1, 2_001))
+
+
+def test_the_rarer_of_two_anchors_is_chosen() -> None:
+    scope = Scope()
+    rows = [(at, entry(at, HERE, _mixed(3 * at + 1)).conditions) for at in range(20)]
+    for _ in scope.building(rows):
+        pass
+    slots: list[int] = []
+    scope.collect(make_event(type="common", actor="nobody"), None, slots)
+    assert len(slots) <= 1

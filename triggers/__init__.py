@@ -1,0 +1,1 @@
+"""The door, sources, conditions, decisions, executions and the clock."""

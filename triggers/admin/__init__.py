@@ -1,0 +1,29 @@
+"""The triggers room in the admin."""
+
+from triggers.admin import (
+    connections,
+    deliverables,
+    deliveries,
+    endpoints,
+    events,
+    executions,
+    items,
+    listeners,
+    secrets,
+    snapshots,
+    triggers,
+)
+
+__all__ = [
+    "connections",
+    "deliverables",
+    "deliveries",
+    "endpoints",
+    "events",
+    "executions",
+    "items",
+    "listeners",
+    "secrets",
+    "snapshots",
+    "triggers",
+]

@@ -1,0 +1,253 @@
+"""Events and decisions: what changed, what every trigger answered, and why; and asking again."""
+
+from typing import Any, ClassVar
+
+from django.db.models import QuerySet
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.api.base import ReadingViewSet
+from accounts.enums import Source
+from accounts.operations import Operation
+from accounts.permissions import may
+from dct_site.kernel.rest.filters import IdFilter
+from dct_site.kernel.rest.inputs import IdField, Input
+from triggers.enums import Origin, Outcome, Suppression
+from triggers.models import Decision, Event
+from triggers.selectors.decisions import decisions_visible_to
+from triggers.selectors.events import events_visible_to
+from triggers.selectors.triggers import triggers_visible_to
+from triggers.services.explain import Explanation, explain, explain_all
+from triggers.services.replay import replay
+
+
+class EventSerializer(serializers.ModelSerializer[Event]):
+    """One normalised change, in CloudEvents terms."""
+
+    context_item_id = serializers.IntegerField(source="item_id", allow_null=True)
+
+    class Meta:
+        model = Event
+        fields: tuple[str, ...] = (
+            "id",
+            "delivery_id",
+            "connection_id",
+            "context_item_id",
+            "external_id",
+            "source",
+            "type",
+            "subject",
+            "actor",
+            "time",
+            "origin",
+            "trust_tier",
+            "is_late",
+            "hop",
+            "replay_of_id",
+            "target_trigger_id",
+            "accepted_at",
+            "decided_at",
+        )
+        read_only_fields = fields
+
+
+class EventDetail(EventSerializer):
+    """An event with what changed; ``facts`` and ``data`` are null for those who may not look at raw payloads."""
+
+    facts = serializers.SerializerMethodField()
+    data = serializers.SerializerMethodField()  # type: ignore[assignment]
+
+    class Meta(EventSerializer.Meta):
+        fields = (*EventSerializer.Meta.fields, "changes", "item_version", "facts", "data")
+        read_only_fields = fields
+
+    def _raw(self, row: Event, value: dict[str, Any]) -> dict[str, Any] | None:
+        return value if may(self.context["request"].user, Operation.VIEW_RAW, row) else None
+
+    @extend_schema_field(serializers.DictField(allow_null=True))
+    def get_facts(self, row: Event) -> dict[str, Any] | None:
+        return self._raw(row, row.facts)
+
+    @extend_schema_field(serializers.DictField(allow_null=True))
+    def get_data(self, row: Event) -> dict[str, Any] | None:
+        return self._raw(row, row.data)
+
+
+class ExplanationSerializer(serializers.Serializer[Any]):
+    """One trigger's answer to one event. ``outcome`` is empty where the trigger was not asked; ``detail`` says why."""
+
+    trigger = serializers.IntegerField(source="trigger.pk")
+    trigger_name = serializers.CharField(source="trigger.name")
+    revision = serializers.IntegerField(source="revision.number", default=None, allow_null=True)
+    outcome = serializers.CharField()
+    summary = serializers.CharField()
+    suppressed_by = serializers.CharField()
+    until = serializers.DateTimeField(allow_null=True)
+    detail = serializers.CharField()
+    because = serializers.DictField(help_text="The reason tree: each condition, what it expected, what it found.")
+    facts = serializers.DictField()
+    decision = serializers.IntegerField(source="decision.pk", default=None, allow_null=True)
+    execution = serializers.IntegerField(source="execution_id", allow_null=True)
+    is_purged = serializers.BooleanField()
+
+
+class Explanations(serializers.Serializer[Any]):
+    """The answers of the triggers that were asked, fired first; empty: no trigger listened to this."""
+
+    results = ExplanationSerializer(many=True)
+
+
+class ReplayInput(Input):
+    """Whom to ask again: one trigger, or everybody who listens now."""
+
+    trigger = IdField(required=False, allow_null=True, default=None)
+    bypass_cooldown = serializers.BooleanField(default=False)
+
+
+class Accepted(serializers.Serializer[Any]):
+    """It was taken; its event appears under ``deliveries/{id}/`` once decided."""
+
+    delivery = serializers.IntegerField()
+
+
+class EventFilter(filters.FilterSet):
+    """Events about an item, of a connection, a source, a type, in a span of time."""
+
+    connection = IdFilter(field_name="connection_id")
+    item = IdFilter(field_name="item_id")
+    delivery = IdFilter(field_name="delivery_id")
+    source = filters.MultipleChoiceFilter(choices=Source.choices)
+    origin = filters.MultipleChoiceFilter(choices=Origin.choices)
+    accepted_from = filters.IsoDateTimeFilter(field_name="accepted_at", lookup_expr="gte")
+    accepted_to = filters.IsoDateTimeFilter(field_name="accepted_at", lookup_expr="lt")
+
+    class Meta:
+        model = Event
+        fields = ("type", "actor")
+
+
+class EventViewSet(ReadingViewSet):
+    """What changed outside."""
+
+    queryset = Event.objects.all()
+    serializer_class = EventSerializer
+    detail_serializer_class = EventDetail
+    filterset_class = EventFilter
+    operations: ClassVar = {
+        "list": Operation.VIEW,
+        "retrieve": Operation.VIEW,
+        "explain": Operation.VIEW,
+        "replay": Operation.FIRE,
+    }
+
+    def rows(self) -> QuerySet[Event]:
+        return events_visible_to(user=self.user)
+
+    @extend_schema(
+        parameters=[OpenApiParameter("trigger", int, description="Only this trigger's answer.")],
+        responses=Explanations,
+        filters=False,
+    )
+    @action(detail=True, methods=["get"], pagination_class=None)
+    def explain(self, request: Request, pk: str) -> Response:  # noqa: ARG002
+        """What every trigger within reach answered, and why; with ``?trigger=`` one of them, asked or not."""
+        event = self.get_object()
+        rows = triggers_visible_to(user=self.user)
+        if "trigger" in request.query_params:
+            wanted = _Wanted(data={"trigger": request.query_params["trigger"]})
+            wanted.is_valid(raise_exception=True)
+            trigger = self.seen(rows, wanted.validated_data["trigger"], "trigger")
+            answers = [explain(event=event, trigger=trigger)]
+        else:
+            seen = set(rows.order_by().values_list("pk", flat=True))
+            answers = [answer for answer in explain_all(event=event) if answer.trigger.pk in seen]
+        return Response({"results": [_shown(answer) for answer in answers]})
+
+    @extend_schema(request=ReplayInput, responses={202: Accepted})
+    @action(detail=True, methods=["post"])
+    def replay(self, request: Request, pk: str) -> Response:  # noqa: ARG002
+        """Ask again about this change, judged against the item as it was before it."""
+        event = self.get_object()
+        wanted = self.body(ReplayInput)
+        trigger = self.seen(triggers_visible_to(user=self.user), wanted["trigger"], "trigger")
+        if trigger is not None:
+            self.require(Operation.FIRE, trigger)
+        if wanted["bypass_cooldown"]:
+            self.require(Operation.SET_HIGH_PRIORITY)
+        receipt = replay(
+            event=event,
+            trigger=trigger,
+            by=self.actor,
+            now=self.now,
+            is_cooldown_bypassed=wanted["bypass_cooldown"],
+        )
+        return Response({"delivery": receipt.delivery_id}, status=202)
+
+
+class _Wanted(serializers.Serializer[Any]):
+    trigger = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
+
+
+def _shown(answer: Explanation) -> dict[str, Any]:
+    return dict(ExplanationSerializer(answer).data)
+
+
+class DecisionSerializer(serializers.ModelSerializer[Decision]):
+    """One trigger's stored answer to one event; a plain "not matched" is not stored (``explain`` tells it)."""
+
+    revision = serializers.IntegerField(source="revision.number")
+    trigger_name = serializers.CharField(source="trigger.name")
+
+    class Meta:
+        model = Decision
+        fields: tuple[str, ...] = (
+            "id",
+            "event_id",
+            "trigger_id",
+            "trigger_name",
+            "revision",
+            "outcome",
+            "suppressed_by",
+            "until",
+            "detail",
+            "at",
+        )
+        read_only_fields = fields
+
+
+class DecisionDetail(DecisionSerializer):
+    """A decision with its reasons."""
+
+    class Meta(DecisionSerializer.Meta):
+        fields = (*DecisionSerializer.Meta.fields, "because", "facts")
+        read_only_fields = fields
+
+
+class DecisionFilter(filters.FilterSet):
+    """Decisions about an event, of a trigger, by outcome."""
+
+    event = IdFilter(field_name="event_id")
+    trigger = IdFilter(field_name="trigger_id")
+    outcome = filters.MultipleChoiceFilter(choices=Outcome.choices)
+    suppressed_by = filters.MultipleChoiceFilter(choices=Suppression.choices)
+
+    class Meta:
+        model = Decision
+        fields = ()
+
+
+class DecisionViewSet(ReadingViewSet):
+    """Answers that triggers gave."""
+
+    queryset = Decision.objects.all()
+    serializer_class = DecisionSerializer
+    detail_serializer_class = DecisionDetail
+    filterset_class = DecisionFilter
+    operations: ClassVar = {"list": Operation.VIEW, "retrieve": Operation.VIEW}
+
+    def rows(self) -> QuerySet[Decision]:
+        return decisions_visible_to(user=self.user)

@@ -1,0 +1,47 @@
+"""Which problems the exceptions of the triggers room are."""
+
+from functools import partial
+from typing import Any
+
+from dct_site.kernel.rest import problems
+from dct_site.kernel.rest.problems import FieldError, Problem
+from triggers.services.attention import NotWaiting
+from triggers.services.dry_run import NothingToTry
+from triggers.services.endpoints import InvalidEndpoint
+from triggers.services.executions import AlreadyOver, BadDeadline, NotOver
+from triggers.services.fire import CannotFire
+from triggers.services.launch_checks import CannotLaunch
+from triggers.services.listeners import NotPolled
+from triggers.services.standing import NotPublished
+from triggers.services.validation import InvalidDocument
+from triggers.sources.email.settings import InvalidMailSettings
+
+
+def _listed(error: Any) -> Problem:
+    """Every reason, with the path that it is about. A mailbox's password is the connection's ``secret`` here."""
+    paths = {"password": "secret"} if isinstance(error, InvalidMailSettings) else {}
+    errors = tuple(FieldError(paths.get(one.path, one.path), one.code, one.message) for one in error.problems)
+    return Problem(400, "invalid", "; ".join(one.message for one in errors[:3]), errors)
+
+
+def _conflict(error: Exception, *, code: str) -> Problem:
+    return Problem(409, code, str(error))
+
+
+def register() -> None:
+    """Called once, where the API's addresses are put together."""
+    problems.register(InvalidDocument, _listed)
+    problems.register(InvalidEndpoint, _listed)
+    problems.register(InvalidMailSettings, _listed)
+    problems.register(NothingToTry, lambda error: Problem(400, "no_event", str(error)))
+    problems.register(BadDeadline, lambda error: Problem(400, "invalid", str(error)))
+    for kind, code in (
+        (NotPublished, "not_published"),
+        (CannotFire, "cannot_fire"),
+        (CannotLaunch, "cannot_launch"),
+        (AlreadyOver, "already_over"),
+        (NotOver, "not_over"),
+        (NotWaiting, "not_waiting"),
+        (NotPolled, "not_polled"),
+    ):
+        problems.register(kind, partial(_conflict, code=code))

@@ -1,0 +1,129 @@
+"""The status: health with its reasons, slots, who waits and why, how listeners and rates stand."""
+
+from typing import Any, ClassVar
+
+from django.db.models import Count
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.api.base import OperationViewSet
+from accounts.operations import Operation
+from accounts.permissions import visible
+from agents.enums import Pool
+from agents.models import Limits
+from agents.selectors.capacity import slots
+from agents.selectors.queue import queue
+from triggers.enums import ListenerStatus
+from triggers.models import ContextListener
+from triggers.selectors import rates
+from triggers.selectors.executions import executions_visible_to
+from triggers.selectors.health import HEALTH_STATES, health
+
+SHOWN = 100
+STATES = [(state, state) for state in HEALTH_STATES]
+
+
+class ReasonSerializer(serializers.Serializer[Any]):
+    """One thing that is not as it should be, and what to do about it."""
+
+    state = serializers.ChoiceField(choices=STATES)
+    code = serializers.CharField()
+    text = serializers.CharField()
+    advice = serializers.CharField()
+    topic = serializers.CharField()
+
+
+class HealthSerializer(serializers.Serializer[Any]):
+    """How DCT stands. ``reasons`` is null for those who may not look into the triage dashboard."""
+
+    state = serializers.ChoiceField(choices=STATES)
+    reasons = ReasonSerializer(many=True, allow_null=True)
+
+
+class SlotsSerializer(serializers.Serializer[Any]):
+    """One pool: slots in all, busy, free for anyone, free but kept for high priority."""
+
+    pool = serializers.ChoiceField(choices=Pool.choices)
+    limit = serializers.IntegerField()
+    busy = serializers.IntegerField()
+    free = serializers.IntegerField()
+    kept = serializers.IntegerField()
+
+
+class WaitingSerializer(serializers.Serializer[Any]):
+    """One that waits for a start; ``position`` is null for one that could not start even if all slots were free."""
+
+    execution = serializers.IntegerField(allow_null=True)
+    agent = serializers.IntegerField(allow_null=True)
+    priority = serializers.IntegerField()
+    position = serializers.IntegerField(allow_null=True)
+    reason = serializers.CharField()
+    queued_at = serializers.DateTimeField()
+
+
+class RatesSerializer(serializers.Serializer[Any]):
+    """What happened in the last hour, of what the caller may see."""
+
+    deliveries = serializers.IntegerField()
+    events = serializers.IntegerField()
+    fired = serializers.IntegerField()
+    succeeded = serializers.IntegerField()
+    failed = serializers.IntegerField()
+
+
+class StatusSerializer(serializers.Serializer[Any]):
+    """The status. ``queue`` and ``listeners`` hold what the caller may see."""
+
+    health = HealthSerializer()
+    is_paused = serializers.BooleanField()
+    slots = SlotsSerializer(many=True)
+    queue = WaitingSerializer(many=True)
+    listeners = serializers.DictField(child=serializers.IntegerField(), help_text="How many stand how.")
+    rates = RatesSerializer()
+
+
+class StatusViewSet(OperationViewSet):
+    """How DCT stands."""
+
+    queryset = ContextListener.objects.all()
+    serializer_class = StatusSerializer
+    operations: ClassVar = {"retrieve": Operation.VIEW}
+
+    @extend_schema(responses=StatusSerializer)
+    def retrieve(self, request: Request) -> Response:  # noqa: ARG002
+        """Health, slots, queue, listeners, rates."""
+        found = health(now=self.now).as_json()
+        return Response(
+            {
+                "health": found if self.may(Operation.TRIAGE) else {**found, "reasons": None},
+                "is_paused": Limits.objects.get(pk=1).is_paused,
+                "slots": SlotsSerializer(slots(), many=True).data,
+                "queue": self._queue(),
+                "listeners": self._listeners(),
+                "rates": rates.last_hour(user=self.user, now=self.now),
+            }
+        )
+
+    def _queue(self) -> list[dict[str, Any]]:
+        waiting = queue(now=self.now, limit=SHOWN)
+        ids = {one.start.refs.get("execution") for one in waiting} - {None}
+        seen = set(executions_visible_to(user=self.user).filter(pk__in=ids).order_by().values_list("pk", flat=True))
+        mine = [one for one in waiting if one.start.refs.get("execution") in seen]
+        return [
+            {
+                "execution": one.start.refs.get("execution"),
+                "agent": one.start.refs.get("agent"),
+                "priority": one.start.priority,
+                "position": one.position,
+                "reason": one.reason,
+                "queued_at": one.start.queued_at,
+            }
+            for one in mine
+        ]
+
+    def _listeners(self) -> dict[str, int]:
+        rows = visible(ContextListener.objects.order_by(), user=self.user)
+        counted = dict(rows.values_list("status").annotate(count=Count("pk", distinct=True)))
+        return {status: counted.get(status, 0) for status in ListenerStatus.values}

@@ -1,0 +1,104 @@
+"""What a leaf is, and the table of leaves by type and version."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from triggers.conditions import shared_keys
+from triggers.conditions.checks import Check, Complaint
+from triggers.conditions.facts import EventFacts, ItemFacts
+
+Config = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a leaf looks at: its configuration, the event, and the item as it was before."""
+
+    config: Config
+    event: EventFacts
+    item: ItemFacts | None
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A condition's type: its configuration's schema, its question and its words.
+
+    A leaf is versioned and never changed in place: a stored trigger must mean tomorrow what it meant when it was
+    published. `properties` are JSON-schema properties beside the eight keys that every leaf takes. `ask` returns the
+    checks that must all hold; the eight keys are added to them. `says` or `say` is the question as a clause; `complain`
+    finds what a schema cannot.
+    """
+
+    type: str
+    version: int
+    title: str
+    ask: Callable[[Asked], tuple[Check, ...]] | None = None
+    says: str = ""
+    say: Callable[[Config], str] | None = None
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    required: tuple[str, ...] = ()
+    complain: Callable[[Config], tuple[Complaint, ...]] | None = None
+
+    def checks(self, asked: Asked) -> tuple[Check, ...]:
+        """Everything that must hold: the leaf's own checks, then the eight keys'. Empty when nothing is asked."""
+        own = self.ask(asked) if self.ask else ()
+        return (*own, *shared_keys.ask(asked.config, asked.event))
+
+    def words(self, config: Config) -> str:
+        """The leaf and its configuration as a clause: "the status changes and its status becomes open"."""
+        own = self.say(config) if self.say else self.says
+        return " and ".join(part for part in (own, *shared_keys.say(config)) if part)
+
+    def complaints(self, config: Config) -> tuple[Complaint, ...]:
+        """What is wrong with a configuration that its schema accepts."""
+        return self.complain(config) if self.complain else ()
+
+    @cached_property
+    def schema(self) -> dict[str, Any]:
+        """The JSON schema (draft 2020-12) of `config`."""
+        return {
+            "type": "object",
+            "title": self.title,
+            "properties": {**self.properties, **shared_keys.PROPERTIES},
+            "required": list(self.required),
+            "additionalProperties": False,
+        }
+
+    @cached_property
+    def validator(self) -> Draft202012Validator:
+        return Draft202012Validator(self.schema)
+
+
+class Leaves:
+    """The leaves that this version of DCT knows."""
+
+    def __init__(self) -> None:
+        self._by_name: dict[tuple[str, int], Leaf] = {}
+
+    def register(self, leaf: Leaf) -> None:
+        """Raises ValueError when the type and version are taken: a leaf would silently change its meaning."""
+        name = (leaf.type, leaf.version)
+        if name in self._by_name:
+            raise ValueError(f"{leaf.type} version {leaf.version} is registered twice.")
+        self._by_name[name] = leaf
+
+    def find(self, type_: object, version: object = 1) -> Leaf | None:
+        # bool is an int to Python: True would find version 1.
+        if not isinstance(type_, str) or not isinstance(version, int) or isinstance(version, bool):
+            return None
+        return self._by_name.get((type_, version))
+
+    def types(self) -> tuple[str, ...]:
+        return tuple(sorted({type_ for type_, _ in self._by_name}))
+
+    def versions(self, type_: str) -> tuple[int, ...]:
+        return tuple(sorted(version for known, version in self._by_name if known == type_))
+
+    def __iter__(self) -> Iterator[Leaf]:
+        return iter(self._by_name.values())

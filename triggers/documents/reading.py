@@ -1,0 +1,96 @@
+"""A typed reading of a stored trigger document, with every default filled in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from triggers.enums import CooldownPolicy, LatePolicy
+from workspaces.enums import DeployMode
+
+DEFAULT_PRIORITY = 5
+
+
+@dataclass(frozen=True)
+class ListenerPart:
+    """What is listened to: one item, or everything of a connection. Exactly one of the two ids is set.
+
+    ``polling_interval_ms`` is None where the trigger has no wish of its own.
+    """
+
+    context_item_id: int | None
+    connection_id: int | None
+    listener_type: str
+    polling_interval_ms: int | None
+
+
+@dataclass(frozen=True)
+class LimitsPart:
+    """How often, how many at once, how long. Seconds; None is "no limit"."""
+
+    cooldown_s: int = 0
+    cooldown_policy: CooldownPolicy = CooldownPolicy.SKIP
+    max_concurrent: int | None = None
+    max_attempts: int = 3
+    deadline_s: int = 3600
+    expires_s: int = 86_400
+    stale_after_s: int | None = None
+    late: LatePolicy = LatePolicy.JUDGE
+
+    @property
+    def cooldown(self) -> timedelta:
+        return timedelta(seconds=self.cooldown_s)
+
+    @property
+    def expires(self) -> timedelta:
+        """How long an execution may wait for its start."""
+        return timedelta(seconds=self.expires_s)
+
+
+@dataclass(frozen=True)
+class Document:
+    """A published document. `conditions` is a normalised tree; `deliverables` are as written."""
+
+    name: str
+    priority: int
+    listeners: tuple[ListenerPart, ...]
+    conditions: Any
+    template_id: int | None
+    deploy: DeployMode
+    profile_id: int | None
+    deliverables: tuple[Mapping[str, Any], ...]
+    limits: LimitsPart
+
+
+def read(raw: Mapping[str, Any]) -> Document:
+    """Read a document that `shape_problems` accepts; raises KeyError, TypeError or ValueError on any other."""
+    workspace, agent = raw.get("workspace") or {}, raw.get("agent") or {}
+    return Document(
+        name=raw["name"],
+        priority=raw.get("priority", DEFAULT_PRIORITY),
+        listeners=tuple(_listener(part) for part in raw.get("listeners", ())),
+        conditions=raw["conditions"],
+        template_id=workspace.get("template_id"),
+        deploy=DeployMode(workspace.get("deploy", DeployMode.AUTO)),
+        profile_id=agent.get("profile_id"),
+        deliverables=tuple(raw.get("deliverables", ())),
+        limits=_limits(raw.get("limits") or {}),
+    )
+
+
+def _listener(raw: Mapping[str, Any]) -> ListenerPart:
+    return ListenerPart(
+        context_item_id=raw.get("context_item_id"),
+        connection_id=raw.get("connection_id"),
+        listener_type=raw.get("listener_type") or "",
+        polling_interval_ms=raw.get("polling_interval_ms"),
+    )
+
+
+def _limits(raw: Mapping[str, Any]) -> LimitsPart:
+    given = {name: value for name, value in raw.items() if value is not None}
+    if "cooldown_policy" in given:
+        given["cooldown_policy"] = CooldownPolicy(given["cooldown_policy"])
+    if "late" in given:
+        given["late"] = LatePolicy(given["late"])
+    return LimitsPart(**given)

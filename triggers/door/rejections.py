@@ -1,0 +1,74 @@
+"""What the door turned away: a ring of the last hundred per endpoint, written behind everything else.
+
+An attacker must not get a write path: noting costs a place in memory, never a commit, and older notes make room. What
+came for unknown paths is only counted.
+"""
+
+import asyncio
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+
+import structlog
+
+from triggers.door.store import Broken, Store
+from triggers.services.intake import Incoming, store
+
+KEEP = 100
+KEEP_BYTES = 4096
+_CHUNK = 100
+log = structlog.get_logger(__name__)
+
+
+class Rejections:
+    """Notes of rejected requests. Made on the event loop; ``flush_s`` is how long notes wait for company."""
+
+    def __init__(self, behind: Store, flush_s: float = 1.0) -> None:
+        self.unknown_paths = 0
+        self._behind = behind
+        self._flush_s = flush_s
+        self._noted: dict[int, deque[Incoming]] = {}
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="door-rejections")
+        self._flushing: asyncio.Task[None] | None = None
+
+    def note(self, one: Incoming) -> None:
+        """Keep a rejected request (its ``rejection`` and ``endpoint_id`` are set, its body is cut) for the next
+        flush.
+        """
+        ring = self._noted.setdefault(one.endpoint_id or 0, deque(maxlen=KEEP))
+        ring.append(one)
+        if self._flushing is None:
+            self._flushing = asyncio.ensure_future(self._flush_later())
+
+    async def close(self) -> None:
+        """Write what is noted, if the database lets it, and let go of the connection."""
+        if self._flushing is not None:
+            self._flushing.cancel()
+            await asyncio.gather(self._flushing, return_exceptions=True)
+        await self._flush()
+        self._thread.submit(self._behind.close)
+        self._thread.shutdown()
+
+    async def _flush_later(self) -> None:
+        while self._noted:
+            await asyncio.sleep(self._flush_s)
+            await self._flush()
+        self._flushing = None
+
+    async def _flush(self) -> None:
+        noted, self._noted = self._noted, {}
+        if not noted:
+            return
+        rows = [one for ring in noted.values() for one in ring]
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._write, rows)
+        except Broken as error:
+            # They are worth no second try: the next flush has newer ones.
+            log.warning("rejections.not_written", count=len(rows), error=str(error))
+
+    def _write(self, rows: list[Incoming]) -> None:
+        for start in range(0, len(rows), _CHUNK):
+            chunk = rows[start : start + _CHUNK]
+            with self._behind.writing_behind() as sql:
+                store(sql, chunk, sql.generation())
+                for endpoint_id in sorted({one.endpoint_id for one in chunk if one.endpoint_id is not None}):
+                    sql.trim_rejected(endpoint_id, KEEP)

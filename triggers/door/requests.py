@@ -1,0 +1,174 @@
+"""Reading a request: its headers, its body within a size and a time, what is kept of it and its delivery key."""
+
+import asyncio
+import hashlib
+import re
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from functools import lru_cache
+from http import HTTPStatus
+from typing import Any
+
+from dct_site.kernel import safe_json
+from triggers.door.answers import Problem
+from triggers.door.endpoints import Endpoint
+from triggers.door.limits import Budget
+from triggers.door.verify import Headers
+from triggers.enums import Verification
+from triggers.sources.body import FORM, payload_of_form, value_at
+
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+
+REDACTED = "•••"
+_GITHUB_ID = b"x-github-delivery"
+LET_PASS_BYTES = 64 * 1024 * 1024
+_LONGEST_KEY = 300
+_LONGEST_VALUE = 1000
+_MOST_HEADERS = 64
+_NOT_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_SECRET = re.compile(r"authorization|cookie|token|secret|passw|api-?key|credential|session")
+_SIGNATURE = re.compile(r"signature|hmac|digest")
+
+
+class Disconnected(Exception):
+    """The client went away; there is nobody to answer."""
+
+
+def headers_of(pairs: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Headers by lower-case name; repeated ones are joined by ", ", as RFC 9110 section 5.3 reads them."""
+    found: dict[bytes, bytes] = {}
+    for name, value in pairs:
+        found[name] = found[name] + b", " + value if name in found else value
+    return found
+
+
+def declared_length(headers: Headers) -> int | None:
+    """The declared length of the body in bytes; None where it comes in chunks."""
+    value = headers.get(b"content-length", b"")
+    return int(value) if value.isdigit() and len(value) < 20 else None
+
+
+async def read_body(receive: Receive, limit: int, budget: Budget, reserved: int) -> bytes:
+    """The raw body. ``reserved`` bytes of the budget are the caller's already; more is taken as it arrives.
+
+    Raises Problem (413, 503) and Disconnected; whatever happens, the bytes taken here are given back.
+    """
+    parts: list[bytes] = []
+    size, taken = 0, 0
+    try:
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise Disconnected
+            part = message.get("body", b"")
+            size += len(part)
+            if size > limit:
+                raise too_large(limit)
+            if size > reserved + taken:
+                if not budget.reserve(size - reserved - taken):
+                    raise busy()
+                taken = size - reserved
+            parts.append(part)
+            if not message.get("more_body", False):
+                return b"".join(parts) if len(parts) > 1 else part
+    finally:
+        budget.release(taken)
+
+
+async def read_in_time(receive: Receive, limit: int, budget: Budget, reserved: int, deadline_s: float) -> bytes:
+    """As ``read_body``; raises Problem (408) where the body is not there within ``deadline_s``."""
+    try:
+        async with asyncio.timeout(deadline_s):
+            return await read_body(receive, limit, budget, reserved)
+    except TimeoutError:
+        raise Problem(
+            HTTPStatus.REQUEST_TIMEOUT,
+            "too_slow",
+            "The body did not arrive in time. Send it again.",
+            connection="close",
+        ) from None
+
+
+async def let_pass(receive: Receive, headers: Headers, deadline_s: float) -> None:
+    """Forget the body of a request that is refused before its end: whoever still sends when the connection is closed
+    sees a broken connection instead of the answer. A sender that waits for "100 Continue" is told at once.
+    """
+    if b"expect" in headers:
+        return
+    left = LET_PASS_BYTES
+    try:
+        async with asyncio.timeout(deadline_s):
+            while left > 0:
+                message = await receive()
+                if message["type"] == "http.disconnect" or not message.get("more_body", False):
+                    return
+                left -= len(message.get("body", b""))
+    except TimeoutError:
+        return
+
+
+def too_large(limit: int) -> Problem:
+    return Problem(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        "too_large",
+        f"The body is larger than the {limit} bytes this webhook takes. Send less.",
+        leaves_a_body=True,
+        connection="close",
+    )
+
+
+def busy() -> Problem:
+    detail = "Too much is arriving at once. Send it again later."
+    return Problem(
+        HTTPStatus.SERVICE_UNAVAILABLE, "busy", detail, leaves_a_body=True, retry_after="1", connection="close"
+    )
+
+
+def value_of(body: bytes, headers: Headers, limit: int) -> Any:
+    """The JSON value of a body, sent as it is or as GitHub's form (``payload=…``). Raises safe_json.UnsafeJson."""
+    if headers.get(b"content-type", b"").lower().startswith(FORM.encode()):
+        body = payload_of_form(body)
+    return safe_json.loads(body, max_bytes=limit)
+
+
+def delivery_key(endpoint: Endpoint, headers: Headers, value: Any) -> str | None:
+    """The sender's id of this delivery; None where it sends none or the endpoint declares none."""
+    if endpoint.verification == Verification.GITHUB:
+        return _key(headers.get(_GITHUB_ID))
+    if endpoint.id_header:
+        return _key(headers.get(endpoint.id_header.lower().encode()))
+    if endpoint.id_path:
+        return _key(value_at(value, endpoint.id_path))
+    return None
+
+
+def kept(headers: Headers) -> dict[str, str]:
+    """What is stored of the headers: signatures as they came, whatever smells of a credential redacted."""
+    found: dict[str, str] = {}
+    for name, value in headers.items():
+        word, is_secret = _word(name)
+        if word and len(found) < _MOST_HEADERS:
+            found[word] = REDACTED if is_secret else _line(value)
+    return found
+
+
+@lru_cache(maxsize=1024)
+def _word(name: bytes) -> tuple[str, bool]:
+    """A header's name as text, and whether its value is a secret."""
+    word = _NOT_TEXT.sub("", name.decode("latin-1"))[:100]
+    return word, bool(_SECRET.search(word)) and not _SIGNATURE.search(word)
+
+
+def _line(value: bytes) -> str:
+    text = value.decode("latin-1")
+    return (text if text.isprintable() else _NOT_TEXT.sub("", text))[:_LONGEST_VALUE]
+
+
+def _key(found: Any) -> str | None:
+    if isinstance(found, bytes):
+        found = found.decode("latin-1")
+    if isinstance(found, bool) or not isinstance(found, str | int):
+        return None
+    text = _NOT_TEXT.sub("", str(found)).strip()
+    if len(text) > _LONGEST_KEY:
+        return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+    return text or None

@@ -1,0 +1,187 @@
+"""The closed vocabularies of intake, decisions, triggers and executions, and where each may go."""
+
+from django.db import models
+
+from dct_site.kernel.moves import Machine, machine
+
+
+class Verification(models.TextChoices):
+    """How the door verifies a webhook."""
+
+    GITHUB = "github", "GitHub (X-Hub-Signature-256)"
+    HMAC_SHA256 = "hmac_sha256", "HMAC-SHA256 of the raw body"
+
+
+class DeliveryStatus(models.TextChoices):
+    RECEIVED = "received", "Received"
+    DECIDED = "decided", "Decided"
+    REFUSED = "refused", "Refused"
+    REJECTED = "rejected", "Rejected"
+    ERROR = "error", "Error"
+
+
+class Refusal(models.TextChoices):
+    """Why a delivery was rejected at the door or refused by its source's parser."""
+
+    BAD_SIGNATURE = "bad_signature", "The signature does not match"
+    NO_SECRET = "no_secret", "The endpoint has no secret"
+    STALE_TIMESTAMP = "stale_timestamp", "The timestamp is more than 5 minutes off"
+    TOO_LARGE = "too_large", "The body is too large"
+    NOT_SAFE_JSON = "not_safe_json", "The body is not safe JSON"
+    RATE_LIMITED = "rate_limited", "Too many requests"
+    NOT_UNDERSTOOD = "not_understood", "The source's parser does not understand it"
+    NOT_SUPPORTED = "not_supported", "The source has no use for this kind of event"
+
+
+class Origin(models.TextChoices):
+    LIVE = "live", "Live"
+    BACKFILL = "backfill", "Backfill"
+    REPLAY = "replay", "Replay"
+    MANUAL = "manual", "By hand"
+    TIMER = "timer", "Timer"
+    INTERNAL = "internal", "Internal"
+
+
+class ListenerType(models.TextChoices):
+    """How an item or a connection is watched."""
+
+    WEBHOOK = "webhook", "Webhook"
+    EMAIL = "email", "Mail (IMAP poll)"
+
+
+class ListenerStatus(models.TextChoices):
+    HEALTHY = "healthy", "Healthy"
+    DEGRADED = "degraded", "Degraded"
+    BREAKER_OPEN = "breaker_open", "Breaker open"
+    CREDENTIAL_EXPIRED = "credential_expired", "Credential expired"
+    SILENT = "silent", "Silent"
+    PAUSED = "paused", "Paused"
+
+
+_ANY_LISTENER = list(ListenerStatus)
+LISTENER_MOVES: Machine = machine(
+    "listener", {status: [other for other in _ANY_LISTENER if other != status] for status in _ANY_LISTENER}
+)
+
+
+class TriggerStatus(models.TextChoices):
+    NEW = "new", "New"
+    ACTIVE = "active", "Active"
+    SHADOW = "shadow", "Shadow"
+    PAUSED = "paused", "Paused"
+    DISABLED = "disabled", "Disabled"
+
+
+TRIGGER_MOVES: Machine = machine(
+    "trigger",
+    {
+        TriggerStatus.NEW: [TriggerStatus.ACTIVE, TriggerStatus.SHADOW, TriggerStatus.PAUSED, TriggerStatus.DISABLED],
+        TriggerStatus.ACTIVE: [TriggerStatus.PAUSED, TriggerStatus.SHADOW, TriggerStatus.DISABLED],
+        TriggerStatus.SHADOW: [TriggerStatus.ACTIVE, TriggerStatus.PAUSED, TriggerStatus.DISABLED],
+        TriggerStatus.PAUSED: [TriggerStatus.ACTIVE, TriggerStatus.SHADOW, TriggerStatus.DISABLED],
+        TriggerStatus.DISABLED: [TriggerStatus.ACTIVE, TriggerStatus.SHADOW, TriggerStatus.PAUSED],
+    },
+)
+
+
+class Outcome(models.TextChoices):
+    """The answer of a decision. Not matched is recomputed, never stored, unless it consulted other events."""
+
+    FIRED = "fired", "Fired"
+    SHADOWED = "shadowed", "Would have fired"
+    NOT_MATCHED = "not_matched", "Not matched"
+    SUPPRESSED = "suppressed", "Suppressed"
+    ERROR = "error", "Could not decide"
+
+
+class Suppression(models.TextChoices):
+    PAUSED = "paused", "Paused"
+    SOURCE_PAUSED = "source_paused", "Source paused"
+    COOLDOWN = "cooldown", "Cooldown"
+    RATE = "rate", "Rate"
+    OVERLAP = "overlap", "Overlap"
+    OWN_WRITE = "own_write", "Own write"
+    HOP_LIMIT = "hop_limit", "Hop limit"
+    STALE = "stale", "Stale"
+    LATE = "late", "Late"
+    STORM = "storm", "Storm"
+    OWNER_RIGHTS = "owner_rights", "Owner's rights"
+    FEATURE_DISABLED = "feature_disabled", "Feature disabled"
+
+
+class FiringRole(models.TextChoices):
+    PRIMARY = "primary", "Primary"
+    MERGED = "merged", "Merged"
+    BATCHED = "batched", "Batched"
+
+
+class CooldownPolicy(models.TextChoices):
+    """What happens to a match inside the cooldown."""
+
+    DELAY = "delay", "Delay"
+    SKIP = "skip", "Skip"
+
+
+class LatePolicy(models.TextChoices):
+    """What a trigger does with an event that is older than what its item already shows."""
+
+    JUDGE = "judge", "Judge it by its own before and after"
+    SKIP = "skip", "Skip"
+
+
+class ExecutionStatus(models.TextChoices):
+    QUEUED = "queued", "Queued"
+    STARTING = "starting", "Starting"
+    RUNNING = "running", "Running"
+    VERIFYING = "verifying", "Verifying"
+    NEEDS_ATTENTION = "needs_attention", "Needs you"
+    SUCCEEDED = "succeeded", "Succeeded"
+    FAILED = "failed", "Failed"
+    CANCELLED = "cancelled", "Cancelled"
+    TIMED_OUT = "timed_out", "Timed out"
+    EXPIRED = "expired", "Expired"
+
+
+_E = ExecutionStatus
+EXECUTION_MOVES: Machine = machine(
+    "execution",
+    {
+        _E.QUEUED: [_E.STARTING, _E.CANCELLED, _E.EXPIRED, _E.FAILED],
+        _E.STARTING: [_E.RUNNING, _E.NEEDS_ATTENTION, _E.QUEUED, _E.FAILED, _E.CANCELLED, _E.TIMED_OUT],
+        _E.RUNNING: [_E.VERIFYING, _E.NEEDS_ATTENTION, _E.FAILED, _E.CANCELLED, _E.TIMED_OUT],
+        _E.VERIFYING: [_E.RUNNING, _E.SUCCEEDED, _E.NEEDS_ATTENTION, _E.FAILED, _E.CANCELLED, _E.TIMED_OUT],
+        _E.NEEDS_ATTENTION: [_E.RUNNING, _E.VERIFYING, _E.FAILED, _E.CANCELLED, _E.TIMED_OUT],
+        _E.SUCCEEDED: [],
+        _E.FAILED: [],
+        _E.CANCELLED: [],
+        _E.TIMED_OUT: [],
+        _E.EXPIRED: [],
+    },
+)
+
+
+class Attention(models.TextChoices):
+    """Why a person must act."""
+
+    REVIEW = "review", "Review the draft"
+    QUESTION = "question", "Answer a question"
+    UNSATISFIED = "unsatisfied", "Deliverables do not hold"
+    APPROVAL = "approval", "Approve"
+
+
+class StepName(models.TextChoices):
+    """The steps of an execution, in order; each is idempotent."""
+
+    CLONE = "clone", "Clone the workspace"
+    CONTEXT = "context", "Write the context"
+    DEPLOY = "deploy", "Deploy the agent"
+    WORK = "work", "Agent at work"
+    VERIFY = "verify", "Prove the deliverables"
+
+
+class StepStatus(models.TextChoices):
+    PENDING = "pending", "Pending"
+    RUNNING = "running", "Running"
+    DONE = "done", "Done"
+    FAILED = "failed", "Failed"
+    SKIPPED = "skipped", "Skipped"

@@ -1,0 +1,31 @@
+"""Rows of intake, triggers, decisions and executions."""
+
+from triggers.models.decision import Decision, Firing
+from triggers.models.delivery import Delivery, DeliveryDuplicates, DeliveryOutcome, PendingDelivery
+from triggers.models.endpoint import Generation, WebhookEndpoint
+from triggers.models.event import Event, SeenChange
+from triggers.models.execution import Attempt, Execution, ExecutionStep
+from triggers.models.listener import ContextListener
+from triggers.models.trigger import RevisionListener, Trigger, TriggerListener, TriggerRevision, TriggerStanding
+
+__all__ = [
+    "Attempt",
+    "ContextListener",
+    "Decision",
+    "Delivery",
+    "DeliveryDuplicates",
+    "DeliveryOutcome",
+    "Event",
+    "Execution",
+    "ExecutionStep",
+    "Firing",
+    "Generation",
+    "PendingDelivery",
+    "RevisionListener",
+    "SeenChange",
+    "Trigger",
+    "TriggerListener",
+    "TriggerRevision",
+    "TriggerStanding",
+    "WebhookEndpoint",
+]

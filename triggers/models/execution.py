@@ -1,0 +1,114 @@
+"""Executions: one piece of work that a firing asked for, with its steps and attempts."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+
+from agents.models import StartRequest
+from dct_site.kernel.moves import Machine
+from triggers.enums import EXECUTION_MOVES, Attention, ExecutionStatus, StepName, StepStatus
+from triggers.models.event import Event
+from triggers.models.trigger import Trigger, TriggerRevision
+from workspaces.models import Workspace
+
+
+class Execution(models.Model):
+    """Exists only if it is to run. ``starting`` is under a lease (``lease_owner``, ``lease_until``, fenced by
+    ``epoch``).
+    """
+
+    MOVES: ClassVar[Machine] = EXECUTION_MOVES
+
+    trigger = models.ForeignKey(Trigger, on_delete=models.PROTECT, related_name="executions")
+    revision = models.ForeignKey(TriggerRevision, on_delete=models.PROTECT, related_name="+")
+    event = models.ForeignKey(Event, on_delete=models.PROTECT, related_name="executions")
+    item_id_at_start = models.BigIntegerField(null=True)
+    start = models.OneToOneField(StartRequest, on_delete=models.PROTECT, null=True, related_name="+")
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.SET_NULL, null=True, blank=True, related_name="executions"
+    )
+    status = models.CharField(max_length=20, choices=ExecutionStatus, default=ExecutionStatus.QUEUED)
+    attention = models.CharField(max_length=12, choices=Attention, blank=True)
+    reason = models.CharField(max_length=1000, blank=True)
+    priority = models.PositiveSmallIntegerField(default=5)
+    attempt = models.PositiveSmallIntegerField(default=0)
+    max_attempts = models.PositiveSmallIntegerField(default=3)
+    epoch = models.PositiveIntegerField(default=0)
+    lease_owner = models.CharField(max_length=100, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    takeovers = models.PositiveSmallIntegerField(default=0, help_text="How often a launch was found cut off.")
+    queued_at = models.DateTimeField()
+    not_before = models.DateTimeField(null=True, blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    deadline_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    dead_lettered_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(status__in=ExecutionStatus.values), name="execution_status_known"),
+            models.CheckConstraint(
+                condition=Q(status="needs_attention") ^ Q(attention=""), name="execution_attention_reason"
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["trigger", "-id"], name="execution_by_trigger"),
+            models.Index(fields=["status", "-id"], name="execution_by_status"),
+            models.Index(fields=["lease_until"], condition=Q(status="starting"), name="execution_to_launch"),
+            models.Index(
+                fields=["deadline_at"],
+                condition=Q(status__in=["starting", "running", "verifying", "needs_attention"]),
+                name="execution_deadlines",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"execution {self.pk}"
+
+    def journal_refs(self) -> dict[str, int]:
+        refs = {"execution": self.pk, "trigger": self.trigger_id, "event": self.event_id}
+        if self.item_id_at_start:
+            refs["item"] = self.item_id_at_start
+        if self.workspace_id:
+            refs["workspace"] = self.workspace_id
+        return refs
+
+
+class ExecutionStep(models.Model):
+    """One step of an execution; each is idempotent and may be run again after a crash."""
+
+    execution = models.ForeignKey(Execution, on_delete=models.CASCADE, related_name="steps")
+    name = models.CharField(max_length=10, choices=StepName)
+    position = models.PositiveSmallIntegerField()
+    status = models.CharField(max_length=10, choices=StepStatus, default=StepStatus.PENDING)
+    started_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    error = models.CharField(max_length=1000, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["position"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["execution", "name"], name="step_once")]
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.status}"
+
+
+class Attempt(models.Model):
+    """One try at an execution, from its admission to its end."""
+
+    execution = models.ForeignKey(Execution, on_delete=models.CASCADE, related_name="attempts")
+    number = models.PositiveSmallIntegerField()
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+    outcome = models.CharField(max_length=20, blank=True)
+    error = models.CharField(max_length=1000, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["number"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["execution", "number"], name="attempt_number_once")]
+
+    def __str__(self) -> str:
+        return f"attempt {self.number}"

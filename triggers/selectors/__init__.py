@@ -1,0 +1,1 @@
+"""What the triggers room reads, filtered by who asks."""

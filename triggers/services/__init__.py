@@ -1,0 +1,1 @@
+"""What the triggers room does: one use-case a file."""

@@ -1,0 +1,246 @@
+"""Committing a plan: one short transaction that checks what the plan rests on and writes everything or nothing."""
+
+from datetime import datetime
+from itertools import groupby
+
+from django.db import transaction
+
+from agents.models import StartRequest
+from agents.services.admission import request_starts
+from dct_site.kernel import journal, moves
+from dct_site.kernel.crashpoints import crashpoint
+from dct_site.kernel.rows import insert, update
+from triggers.enums import DeliveryStatus, StepName
+from triggers.models import (
+    Decision,
+    DeliveryOutcome,
+    Execution,
+    ExecutionStep,
+    Firing,
+    SeenChange,
+    Trigger,
+)
+from triggers.services import delivery_news, generation
+from triggers.services.decide_cooldown import last_event_ids
+from triggers.services.decide_items import Slot
+from triggers.services.decide_plan import Answer, Plan, Planned
+from triggers.services.decide_read import Reading
+from triggers.services.decide_sql import held_pending, held_versions, mark_fired, settle_pending, stored_changes
+from triggers.services.execution_start import EXECUTION_START, start_key
+from workspaces.models import ContextItem, ItemState
+
+
+class Overtaken(Exception):
+    """Something that the plan rests on has changed; it has to be made again."""
+
+
+def commit(plan: Plan) -> None:
+    """Write a plan. Raises Overtaken, and IntegrityError where somebody else wrote the same; then nothing is written.
+
+    Lock order: generation, items, triggers by id, executions.
+    """
+    with transaction.atomic():
+        _check(plan)
+        _write_items(plan)
+        _write_events(plan)
+        crashpoint("decide.events_written")
+        _write_states(plan)
+        _write_answers(plan)
+        _settle_deliveries(plan)
+        crashpoint("decide.before_commit")
+
+
+def _check(plan: Plan) -> None:
+    if generation.hold() != plan.generation:
+        raise Overtaken("the generation has moved")
+    wanted = {reading.delivery.pk for reading in plan.readings}
+    if held_pending(wanted) != wanted:
+        raise Overtaken("somebody else decides one of these deliveries")
+    _check_items([slot for slot in plan.shelf.slots if slot.is_touched and not slot.is_new])
+    _check_changes(plan)
+    _check_cooldowns(plan)
+
+
+def _check_changes(plan: Plan) -> None:
+    if stored_changes(_fresh_keys(plan)):
+        raise Overtaken("somebody else reported one of these changes")
+
+
+def _check_cooldowns(plan: Plan) -> None:
+    looked_at = plan.cooldowns.read
+    if not looked_at:
+        return
+    # All that fire as well, or two deciders could take the rows of two triggers in two orders.
+    triggers = {answer.candidate.id for _, answer in plan.fired} | set(looked_at)
+    list(Trigger.objects.select_for_update(no_key=True).filter(pk__in=triggers).order_by("pk").values_list("pk"))
+    if last_event_ids(looked_at) != {key: latest for key, latest in looked_at.items() if latest is not None}:
+        raise Overtaken("a trigger with a cooldown fired meanwhile")
+
+
+def _check_items(slots: list[Slot]) -> None:
+    if not slots:
+        return
+    rested_on = {slot.row.pk: slot.base_version for slot in slots}
+    if held_versions(rested_on) != rested_on:
+        raise Overtaken("an item has moved")
+
+
+def _fresh_keys(plan: Plan) -> dict[tuple[int, str], Planned]:
+    return {(one.event.connection_id, one.event.change_key): one for one in plan.planned if one.event.change_key}
+
+
+def _write_items(plan: Plan) -> None:
+    touched = [slot for slot in plan.shelf.slots if slot.is_touched]
+    known = [slot.row for slot in touched if not slot.is_new]
+    for _, level in groupby((slot for slot in touched if slot.is_new), key=lambda slot: slot.depth):
+        insert(_with_parent(slot) for slot in level)
+    update(known, _MOVED)
+
+
+_MOVED = ("state", "state_version", "upstream_version", "title", "url", "changed_at")
+
+
+def _with_parent(slot: Slot) -> ContextItem:
+    if slot.parent is not None:
+        slot.row.parent = slot.parent.row
+    return slot.row
+
+
+def _write_events(plan: Plan) -> None:
+    for one in plan.planned:
+        one.event.item = one.slot.row if one.slot is not None else None
+    insert(one.event for one in plan.planned)
+    insert(
+        SeenChange(connection_id=connection_id, change_key=key, event_id=one.event.pk, seen_at=plan.now)
+        for (connection_id, key), one in _fresh_keys(plan).items()
+    )
+
+
+def _write_states(plan: Plan) -> None:
+    insert(
+        ItemState(
+            item=slot.row,
+            version=step.version,
+            state=step.state,
+            changes=step.changes,
+            upstream_version=step.upstream_version,
+            event_id=plan.planned[step.event_at].event.pk,
+            trust_tier=step.trust_tier,
+            at=plan.now,
+        )
+        for slot in plan.shelf.slots
+        for step in slot.steps
+    )
+
+
+def _write_answers(plan: Plan) -> None:
+    insert(
+        Decision(
+            event=one.event,
+            trigger_id=answer.candidate.id,
+            revision_id=answer.candidate.revision_id,
+            outcome=answer.outcome,
+            suppressed_by=answer.suppressed_by,
+            until=answer.until,
+            detail=answer.detail,
+            because=answer.because,
+            facts=answer.facts,
+            generation=plan.generation,
+            at=plan.now,
+        )
+        for one in plan.planned
+        for answer in one.answers
+    )
+    _mark_fired(plan)
+    executions = insert(_execution(one, answer, plan.now) for one, answer in plan.fired)
+    insert(
+        Firing(trigger_id=execution.trigger_id, event_id=execution.event_id, execution=execution)
+        for execution in executions
+    )
+    insert(
+        ExecutionStep(execution=execution, name=name, position=position)
+        for execution in executions
+        for position, name in enumerate(StepName)
+    )
+    journal.write(*(_line(one, plan.now) for one in plan.planned))
+    if executions:
+        moves.born(*executions, now=plan.now)
+        _ask_for_starts(plan, executions)
+
+
+def _mark_fired(plan: Plan) -> None:
+    latest: dict[int, datetime] = {}
+    for one, answer in plan.fired:
+        key, at = answer.candidate.id, one.event.accepted_at
+        latest[key] = max(latest.get(key, at), at)
+    for key in sorted(latest):
+        mark_fired(key, latest[key])
+
+
+def _execution(one: Planned, answer: Answer, now: datetime) -> Execution:
+    limits = answer.candidate.document.limits
+    return Execution(
+        trigger_id=answer.candidate.id,
+        revision_id=answer.candidate.revision_id,
+        event=one.event,
+        item_id_at_start=one.event.item_id,
+        priority=answer.candidate.document.priority,
+        max_attempts=limits.max_attempts,
+        queued_at=now,
+        not_before=answer.not_before,
+        expires_at=(answer.not_before or now) + limits.expires,
+    )
+
+
+def _ask_for_starts(plan: Plan, executions: list[Execution]) -> None:
+    wishes = [
+        StartRequest(
+            kind=EXECUTION_START,
+            subject_id=execution.pk,
+            priority=execution.priority,
+            queued_at=plan.now,
+            concurrency_key=start_key(execution.trigger_id),
+            key_limit=answer.candidate.document.limits.max_concurrent,
+            not_before=execution.not_before,
+            expires_at=execution.expires_at,
+            refs=execution.journal_refs(),
+        )
+        for execution, (_, answer) in zip(executions, plan.fired, strict=True)
+    ]
+    for execution, start in zip(executions, request_starts(wishes=wishes, now=plan.now), strict=True):
+        execution.start_id = start.pk
+    update(executions, ["start"])
+
+
+def _line(one: Planned, now: datetime) -> journal.Line:
+    """News of an event for those who watch its card; an event itself never moves."""
+    event = one.event
+    refs = {"event": event.pk, "connection": event.connection_id, "delivery": event.delivery_id or 0}
+    if event.item is not None:
+        refs["item"] = event.item.pk
+        if event.item.parent_id is not None:
+            refs["parent"] = event.item.parent_id
+    return journal.Line("event", event.pk, "", "decided", "", moves.SYSTEM, now, refs)
+
+
+def _settle_deliveries(plan: Plan) -> None:
+    counts: dict[int, int] = {}
+    for one in plan.planned:
+        counts[one.event.delivery_id or 0] = counts.get(one.event.delivery_id or 0, 0) + 1
+    settled = [
+        (reading.delivery, _outcome(reading, counts.get(reading.delivery.pk, 0), plan)) for reading in plan.readings
+    ]
+    insert(outcome for _, outcome in settled)
+    delivery_news.tell(settled)
+    settle_pending([reading.delivery.pk for reading in plan.readings])
+
+
+def _outcome(reading: Reading, event_count: int, plan: Plan) -> DeliveryOutcome:
+    return DeliveryOutcome(
+        delivery=reading.delivery,
+        status=DeliveryStatus.REFUSED if reading.refusal else DeliveryStatus.DECIDED,
+        reason=reading.refusal,
+        detail=reading.detail or plan.details.get(reading.delivery.pk, ""),
+        event_count=event_count,
+        decided_at=plan.now,
+    )

@@ -1,0 +1,123 @@
+"""Why a trigger that matched may still not fire: pure rules, asked in a fixed order; the first that holds answers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from triggers.documents import LimitsPart
+from triggers.enums import CooldownPolicy, LatePolicy, Origin, Suppression, TriggerStatus
+
+MAX_HOPS = 5
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """Everything the rules look at. Times are UTC; ``rights_problem`` is empty where the owner's rights suffice.
+
+    ``free_at`` is when the trigger's cooldown ends (None: it never fired, or has none).
+    """
+
+    status: str
+    limits: LimitsPart
+    origin: str
+    hop: int
+    is_late: bool
+    actor: str
+    event_time: datetime
+    accepted_at: datetime
+    now: datetime
+    own_actors: tuple[str, ...] = ()
+    is_source_paused: bool = False
+    rights_problem: str = ""
+    last_fired_at: datetime | None = None
+    free_at: datetime | None = None
+    is_cooldown_bypassed: bool = False
+
+
+@dataclass(frozen=True)
+class Suppressed:
+    """The answer of a rule: why, until when, and the facts it rests on."""
+
+    by: Suppression
+    detail: str
+    until: datetime | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def suppression(given: Circumstances) -> Suppressed | None:
+    """The first rule that keeps the trigger from firing; None where it may fire."""
+    return next((answer for rule in _RULES if (answer := rule(given)) is not None), None)
+
+
+def delayed_until(given: Circumstances) -> datetime | None:
+    """When the work may start, for a match inside a cooldown that delays; None for at once."""
+    inside = _is_inside_cooldown(given) and given.limits.cooldown_policy == CooldownPolicy.DELAY
+    return given.free_at if inside else None
+
+
+def _hop_limit(given: Circumstances) -> Suppressed | None:
+    if given.hop <= MAX_HOPS:
+        return None
+    detail = f"it is {given.hop} steps away from an outside change; at most {MAX_HOPS} are allowed"
+    return Suppressed(Suppression.HOP_LIMIT, detail, facts={"hop": given.hop, "max_hops": MAX_HOPS})
+
+
+def _own_write(given: Circumstances) -> Suppressed | None:
+    if not given.actor or given.actor.casefold() not in {own.casefold() for own in given.own_actors}:
+        return None
+    return Suppressed(Suppression.OWN_WRITE, f"{given.actor} is DCT itself", facts={"actor": given.actor})
+
+
+def _paused(given: Circumstances) -> Suppressed | None:
+    return Suppressed(Suppression.PAUSED, "the trigger is paused") if given.status == TriggerStatus.PAUSED else None
+
+
+def _source_paused(given: Circumstances) -> Suppressed | None:
+    return Suppressed(Suppression.SOURCE_PAUSED, "the connection is paused") if given.is_source_paused else None
+
+
+def _owner_rights(given: Circumstances) -> Suppressed | None:
+    return Suppressed(Suppression.OWNER_RIGHTS, given.rights_problem) if given.rights_problem else None
+
+
+def _late(given: Circumstances) -> Suppressed | None:
+    if not given.is_late or given.limits.late != LatePolicy.SKIP:
+        return None
+    return Suppressed(Suppression.LATE, "the item was known in a newer state already")
+
+
+def _stale(given: Circumstances) -> Suppressed | None:
+    limit = given.limits.stale_after_s
+    if limit is None or given.origin != Origin.LIVE:
+        return None
+    age = given.now - min(given.event_time, given.accepted_at)
+    if age <= timedelta(seconds=limit):
+        return None
+    seconds = int(age.total_seconds())
+    facts = {"age_s": seconds, "stale_after_s": limit}
+    return Suppressed(Suppression.STALE, f"it was {seconds} s old; {limit} s are allowed", facts=facts)
+
+
+def _cooldown(given: Circumstances) -> Suppressed | None:
+    if not _is_inside_cooldown(given) or given.limits.cooldown_policy != CooldownPolicy.SKIP:
+        return None
+    fired = given.last_fired_at.isoformat() if given.last_fired_at else None
+    facts = {"last_fired_at": fired, "cooldown_s": given.limits.cooldown_s}
+    return Suppressed(Suppression.COOLDOWN, "it fired a short while ago", until=given.free_at, facts=facts)
+
+
+def _is_inside_cooldown(given: Circumstances) -> bool:
+    return given.free_at is not None and given.accepted_at < given.free_at and not given.is_cooldown_bypassed
+
+
+_RULES: tuple[Callable[[Circumstances], Suppressed | None], ...] = (
+    _hop_limit,
+    _own_write,
+    _paused,
+    _source_paused,
+    _owner_rights,
+    _late,
+    _stale,
+    _cooldown,
+)

@@ -1,0 +1,57 @@
+"""Ends an execution before its work is done: stops its agents, closes its workspace, gives its slots back."""
+
+from datetime import datetime
+from typing import Any
+
+from accounts.actor import Actor
+from agents.services import intents
+from dct_site.kernel.crashpoints import crashpoint
+from triggers.enums import ExecutionStatus
+from triggers.models import Execution
+from triggers.services import steps
+from triggers.services.execution_moves import go
+from triggers.services.slots import give_back, open_agents
+from workspaces.services import lifecycle
+
+_SYSTEM = Actor.system()
+
+
+def end(
+    execution: Execution,
+    status: ExecutionStatus,
+    *,
+    reason: str,
+    now: datetime,
+    by: Actor = _SYSTEM,
+    **fields: Any,
+) -> None:
+    """Move an execution, locked in the caller's transaction, to ``failed``, ``cancelled`` or ``timed_out``.
+
+    Its agents are told to stop in the same transaction; a slot is given back when the last process has ended.
+    Raises LostRace or IllegalMove where it has ended already.
+    """
+    go(
+        execution,
+        status,
+        now=now,
+        reason=reason,
+        by=by.label,
+        attention="",
+        lease_owner="",
+        lease_until=None,
+        ended_at=now,
+        **fields,
+    )
+    steps.end_attempt(execution, at=now, outcome=status, error=reason)
+    steps.break_off(execution, at=now, error=reason)
+    stop_agents(execution, reason=reason, by=by, now=now)
+    if execution.workspace is not None:
+        lifecycle.fail(workspace=execution.workspace, now=now, by=by.label, reason=reason)
+    crashpoint("ends.before_slots")
+    give_back(execution, now=now)
+
+
+def stop_agents(execution: Execution, *, reason: str, by: Actor, now: datetime) -> None:
+    """Ask for the end of every agent that has a process or waits for one, or for an answer."""
+    for agent in open_agents(execution):
+        intents.stop(agent=agent, by=by, now=now, reason=reason)

@@ -1,0 +1,67 @@
+"""The rows that show how far an execution is: its steps and its attempts."""
+
+from datetime import datetime
+
+from django.db.models import Value
+from django.db.models.functions import Coalesce
+
+from triggers.enums import ExecutionStatus, StepName, StepStatus
+from triggers.models import Attempt, Execution, ExecutionStep
+
+_ORDER = list(StepName)
+
+
+def lay_out(execution: Execution) -> None:
+    """Make the rows of all steps; those that are there stay."""
+    ExecutionStep.objects.bulk_create(
+        (ExecutionStep(execution=execution, name=name, position=_ORDER.index(name)) for name in _ORDER),
+        ignore_conflicts=True,
+    )
+
+
+def begin(execution: Execution, name: StepName, *, at: datetime) -> None:
+    """The step runs (again); it keeps the time of its first beginning."""
+    ExecutionStep.objects.filter(execution=execution, name=name).update(
+        status=StepStatus.RUNNING, started_at=Coalesce("started_at", Value(at)), ended_at=None, error=""
+    )
+
+
+def end(execution: Execution, name: StepName, *, at: datetime, status: StepStatus = StepStatus.DONE) -> None:
+    """The step is over; what is done stays done."""
+    rows = ExecutionStep.objects.filter(execution=execution, name=name).exclude(status=StepStatus.DONE)
+    rows.update(status=status, started_at=Coalesce("started_at", Value(at)), ended_at=at)
+
+
+def done(execution: Execution, name: StepName, *, began: datetime, ended: datetime) -> None:
+    """A step that began and ended before anybody was told; it keeps the time of its first beginning."""
+    ExecutionStep.objects.filter(execution=execution, name=name).update(
+        status=StepStatus.DONE, started_at=Coalesce("started_at", Value(began)), ended_at=ended, error=""
+    )
+
+
+def break_off(execution: Execution, *, at: datetime, error: str) -> None:
+    """Whatever step runs failed with ``error``; what did not begin is skipped where the execution has ended."""
+    rows = ExecutionStep.objects.filter(execution=execution)
+    rows.filter(status=StepStatus.RUNNING).update(status=StepStatus.FAILED, ended_at=at, error=error[:1000])
+    if execution.status in Execution.MOVES.terminal:
+        rows.filter(status=StepStatus.PENDING).update(status=StepStatus.SKIPPED)
+
+
+def begin_attempt(execution: Execution, *, at: datetime) -> None:
+    """Open the attempt; one that is open stays."""
+    attempt = Attempt(execution=execution, number=execution.attempt, started_at=at)
+    Attempt.objects.bulk_create([attempt], ignore_conflicts=True)
+
+
+def end_attempt(execution: Execution, *, at: datetime, outcome: ExecutionStatus, error: str = "") -> None:
+    """Close the running attempt, if there is one."""
+    Attempt.objects.filter(execution=execution, number=execution.attempt, ended_at=None).update(
+        ended_at=at, outcome=outcome, error=error[:1000]
+    )
+
+
+def rewind(execution: Execution, name: StepName) -> None:
+    """The step is to be done again later."""
+    ExecutionStep.objects.filter(execution=execution, name=name).update(
+        status=StepStatus.PENDING, ended_at=None, error=""
+    )

@@ -1,0 +1,1 @@
+"""Any system that can POST JSON with a signature."""

@@ -1,0 +1,103 @@
+"""What stands beside a draft while it is edited: problems, the answer for a sample, words, what would change."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.utils import timezone
+
+from accounts.models import User
+from dct_site.templatetags.spans import ago_words
+from triggers.conditions.describe import describe, summary
+from triggers.conditions.schema import Problem, validate
+from triggers.models import Event, Trigger, TriggerRevision
+from triggers.selectors.events import events_heard_by, events_visible_to
+from triggers.services.explain import item_then
+from triggers.services.judge import event_facts, judge
+from triggers.services.publishing import Difference, diff_revisions
+from triggers.services.validation import document_problems
+
+SAMPLES = 20
+CHANGES_SHOWN = 20
+LONGEST_VALUE = 80
+Shown = dict[str, Any]
+
+
+def draft_state(
+    trigger: Trigger, *, user: User, sample: Event | None, conflict: str = "", extra: Sequence[Problem] = ()
+) -> Shown:
+    """For ``triggers/_draft_state.html``. ``conflict`` says who saved meanwhile; nothing of this editor is stored then.
+
+    ``extra`` are problems that kept what was typed from being stored at all.
+    """
+    draft: Any = trigger.draft
+    problems = [*extra, *document_problems(document=draft, owner=user)]
+    is_sound = not any(problem.path.startswith("conditions") for problem in problems) and not validate(
+        draft.get("conditions")
+    )
+    answer, node = _judged(draft, sample) if is_sound else (None, None)
+    changes = _changes(trigger)
+    return {
+        "version": trigger.version,
+        "saved_at": trigger.updated_at if changes else None,
+        "conflict": conflict,
+        "problems": [{"path": problem.path, "message": problem.message} for problem in problems],
+        "words": describe(draft["conditions"]) if is_sound else "",
+        "answer": answer,
+        "node": node,
+        "changes": changes,
+    }
+
+
+def samples_of(trigger: Trigger, *, user: User) -> list[Event]:
+    """The last events that the draft would have been asked about, newest first."""
+    return list(events_visible_to(user=user).filter(events_heard_by(trigger.draft)).order_by("-id")[:SAMPLES])
+
+
+def shown_samples(samples: Sequence[Event], chosen: Event | None) -> list[Shown]:
+    """For the select above the conditions."""
+    now = timezone.now()
+    return [
+        {
+            "value": event.pk,
+            "label": f"{event.type}, {ago_words(event.time, now)}",
+            "selected": chosen is not None and event.pk == chosen.pk,
+        }
+        for event in samples
+    ]
+
+
+def _judged(draft: Mapping[str, Any], sample: Event | None) -> tuple[Shown | None, Shown | None]:
+    if sample is None:
+        return None, None
+    item, is_purged = item_then(sample)
+    if is_purged:
+        words = "What its item was then is no longer kept. Choose another sample."
+        return {"tone": "off", "icon": "question-circle", "strong": "Cannot tell", "text": words}, None
+    verdict = judge(document=draft, event=event_facts(sample), item=item)
+    looks = {
+        True: ("good", "lightning-charge-fill", "It would fire"),
+        False: ("off", "dash-circle", "It would not fire"),
+    }
+    tone, icon, strong = ("bad", "bug-fill", "It could not decide") if verdict.error else looks[verdict.matched]
+    answer = {"tone": tone, "icon": icon, "strong": strong, "text": summary(verdict)}
+    return answer, dict(verdict.because.as_json())
+
+
+def _changes(trigger: Trigger) -> list[str]:
+    if trigger.published is None:
+        return ["Everything: nothing is published yet"]
+    newer = TriggerRevision(trigger=trigger, document=trigger.draft)
+    found = [_in_words(one) for one in diff_revisions(older=trigger.published, newer=newer)]
+    more = len(found) - CHANGES_SHOWN
+    return [*found[:CHANGES_SHOWN], *([f"And {more} more"] if more > 0 else [])]
+
+
+def _in_words(difference: Difference) -> str:
+    return f"{difference.path}: {_value(difference.after)}, was {_value(difference.before)}"
+
+
+def _value(value: Any) -> str:
+    if value is None or value == "":
+        return "nothing"
+    text = value if isinstance(value, str) else str(value)
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"

@@ -1,0 +1,167 @@
+"""The trigger editor: one for the page and the modal."""
+
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import reverse
+
+from accounts.models import AuditEntry
+from accounts.operations import Operation
+from accounts.permissions import visible
+from accounts.views.base import PageView
+from accounts.views.filtering import wanted_id
+from triggers.conditions.schema import catalogue
+from triggers.enums import TriggerStatus
+from triggers.models import Event, Trigger, TriggerRevision
+from triggers.selectors.executions import executions_visible_to
+from triggers.selectors.triggers import revisions_visible_to, triggers_visible_to
+from triggers.views.draft_state import draft_state, samples_of, shown_samples
+from triggers.views.editor_forms import forms_of
+from triggers.views.links import execution_number, execution_title, link_to_item
+from triggers.views.shown import FIRE_LINES, Rights, act_urls
+from triggers.views.trigger_list import shown_rows
+from workspaces.selectors.library import items_visible_to
+
+RUNS, REVISIONS, HAPPENINGS = 5, 20, 10
+Shown = dict[str, Any]
+
+
+class TriggerPage(PageView):
+    """A trigger, to look at or to edit. ``?part=modal`` is the modal's content, ``?part=row`` a row of the list."""
+
+    operation = Operation.VIEW
+    page = "triggers"
+    template_name = "triggers/trigger.html"
+
+    def get(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        trigger = self.find(triggers_visible_to(user=self.user), pk=kwargs["pk"])
+        part = request.GET.get("part")
+        if part == "row":
+            row = shown_rows([trigger], self.user, self.now)[0]
+            return self.draw({"trigger": row}, template="triggers/_row.html")
+        if part not in (None, "modal"):
+            raise Http404
+        template = "triggers/trigger_modal.html" if part == "modal" else ""
+        return self.draw({**self._editor(trigger), "is_page": not part}, template=template)
+
+    def _editor(self, trigger: Trigger) -> Shown:
+        samples = samples_of(trigger, user=self.user)
+        sample = chosen_sample(samples, wanted_id(self.request, "sample"))
+        rights = Rights.of(self.user, [trigger.pk])
+        may_raise = self.may(Operation.SET_HIGH_PRIORITY)
+        forms = forms_of(trigger.draft, user=self.user, may_raise=may_raise)
+        return {
+            **vars(forms),
+            "list_url": reverse("triggers"),
+            "trigger": self._shown(trigger, rights),
+            "conditions": trigger.draft.get("conditions"),
+            "catalogue": catalogue(),
+            "samples": shown_samples(samples, sample),
+            "draft": draft_state(trigger, user=self.user, sample=sample),
+            "history": self._history(trigger, rights),
+        }
+
+    def _shown(self, trigger: Trigger, rights: Rights) -> Shown:
+        may_manage, may_publish = trigger.pk in rights.manage, trigger.pk in rights.publish
+        is_changed = trigger.published is not None and trigger.published.document != trigger.draft
+        acts = act_urls(trigger, rights)
+        return {
+            "id": trigger.pk,
+            "name": trigger.name,
+            "url": reverse("trigger", args=[trigger.pk]),
+            "status": trigger.status,
+            "pause_reason": trigger.pause_reason,
+            "on": self._on(trigger),
+            "published": _published_words(trigger),
+            "next_revision": _next_number(trigger),
+            "draft_url": _url("trigger-draft", trigger, may_manage),
+            "publish_url": _url("trigger-publish", trigger, may_publish),
+            "shadow_url": _url("trigger-shadow", trigger, may_publish),
+            "discard_url": _url("trigger-discard", trigger, may_manage and is_changed),
+            "activate_url": _url("trigger-activate", trigger, may_publish and trigger.status == TriggerStatus.SHADOW),
+            "disable_url": _url("trigger-disable", trigger, may_manage and trigger.status not in _OUT),
+            "delete_url": _url("trigger-delete", trigger, may_manage),
+            **{name: f"{url}?from=editor" if url and name != "fire_url" else url for name, url in acts.items()},
+            "fire_lines": FIRE_LINES,
+            "publish_lines": self._publish_lines(trigger),
+        }
+
+    def _publish_lines(self, trigger: Trigger) -> list[str]:
+        lines = ["It decides every event from then on.", "What was decided before stays as it is."]
+        if trigger.owner_id != self.user.pk:
+            lines.append(f"It becomes yours: it runs with your rights, no longer with those of {trigger.owner}.")
+        return lines
+
+    def _on(self, trigger: Trigger) -> list[dict[str, str]]:
+        rows = items_visible_to(user=self.user).filter(listeners__heard_by__trigger=trigger)
+        return [link_to_item(item) for item in rows.distinct()[:RUNS]]
+
+    def _history(self, trigger: Trigger, rights: Rights) -> Shown:
+        may_publish = trigger.pk in rights.publish
+        revisions = revisions_visible_to(user=self.user, trigger=trigger).order_by("-number")[:REVISIONS]
+        runs = executions_visible_to(user=self.user).filter(trigger=trigger).order_by("-id")[:RUNS]
+        told = visible(AuditEntry.objects.all(), user=self.user, operation=Operation.READ_AUDIT)
+        happened = told.filter(kind="trigger", object_id=trigger.pk, action__in=_HAPPENED).order_by("-id")
+        return {
+            "executions_url": f"{reverse('executions')}?trigger={trigger.pk}",
+            "revisions": [_revision(row, trigger, may_publish) for row in revisions],
+            "executions": [
+                {
+                    "url": reverse("execution", args=[run.pk]),
+                    "title": execution_title(run),
+                    "number": execution_number(run.pk),
+                    "status": run.status,
+                    "at": run.ended_at or run.queued_at,
+                }
+                for run in runs
+            ],
+            "changes": [
+                {"words": f"{_HAPPENED[entry.action]} by {entry.actor_label}", "at": entry.at}
+                for entry in happened[:HAPPENINGS]
+            ],
+        }
+
+
+def chosen_sample(samples: list[Event], wanted: int | None) -> Event | None:
+    """The wanted one of the samples on offer; else the newest; None where there is none."""
+    return next((event for event in samples if event.pk == wanted), samples[0] if samples else None)
+
+
+_OUT = frozenset({TriggerStatus.NEW, TriggerStatus.DISABLED})
+_HAPPENED = {
+    "trigger.created": "Made",
+    "trigger.paused": "Paused",
+    "trigger.resumed": "Made active",
+    "trigger.shadowed": "Put in shadow",
+    "trigger.disabled": "Disabled",
+    "trigger.fired": "Fired by hand",
+}
+
+
+def _url(name: str, trigger: Trigger, is_allowed: bool) -> str:
+    return reverse(name, args=[trigger.pk]) if is_allowed else ""
+
+
+def _published_words(trigger: Trigger) -> str:
+    if trigger.published is None:
+        return "not published yet"
+    by = trigger.published.created_by
+    return f"revision {trigger.published.number}{f', published by {by}' if by else ''}"
+
+
+def _next_number(trigger: Trigger) -> int:
+    newest = TriggerRevision.objects.filter(trigger=trigger).order_by("-number").first()
+    return newest.number + 1 if newest is not None else 1
+
+
+def _revision(row: TriggerRevision, trigger: Trigger, may_publish: bool) -> Shown:
+    is_live = row.pk == trigger.published_id
+    back = reverse("trigger-rollback", args=[trigger.pk, row.number]) if may_publish and not is_live else ""
+    return {
+        "number": row.number,
+        "by": row.created_by or "somebody who is gone",
+        "at": row.created_at,
+        "words": row.note or "Published",
+        "is_live": is_live,
+        "rollback_url": back,
+    }

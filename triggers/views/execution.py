@@ -1,0 +1,151 @@
+"""The page of one execution: its way, its conversation, its workspace, its proof, and why it happened."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django.urls import reverse
+
+from accounts.operations import Operation
+from accounts.views.base import PageView
+from agents.models import Agent
+from dct_site.templatetags.spans import duration_words
+from triggers.enums import Attention, ExecutionStatus, Origin
+from triggers.models import Attempt, Decision, Execution
+from triggers.selectors.executions import Detail, detail_of, executions_visible_to
+from triggers.views.agents import agent_shown
+from triggers.views.execution_words import answer_of
+from triggers.views.executions import taken
+from triggers.views.links import execution_number, execution_title, link_to_trigger
+from triggers.views.proof import deliverables_shown, deliverables_words
+from triggers.views.workspace_parts import workspace_shown
+from workspaces.enums import TrustTier
+
+CANCEL_LINES = (
+    "Its agent is stopped with all that it started.",
+    "The workspace stays and can be looked at.",
+    "Slots are given back when the last process has ended.",
+)
+REPLAY_LINES = (
+    "Its trigger is asked again about the same event, as the trigger is now.",
+    "What ended stays as it is; a new execution links to the same event.",
+)
+_ANCHORS = {"Prepared": "#ex-workspace", "Agent at work": "#ex-talk", "Proven": "#ex-deliverables"}
+
+
+class ExecutionPage(PageView):
+    """One execution."""
+
+    operation = Operation.VIEW
+    page = "executions"
+    template_name = "triggers/execution.html"
+    parts: ClassVar = {
+        name: f"triggers/_{name}.html"
+        for name in ("head", "trail", "talk", "workspace", "deliverables", "why", "attempts")
+    }
+
+    def context(self, **kwargs: Any) -> dict[str, Any]:
+        execution = self.find(executions_visible_to(user=self.user), pk=kwargs["pk"])
+        detail = detail_of(execution, now=self.now)
+        agent = detail.agents[-1] if detail.agents else None
+        return {"execution": {**self._head(detail), **self._body(detail, agent), **self._urls(execution)}}
+
+    def _head(self, detail: Detail) -> dict[str, Any]:
+        row = detail.execution
+        is_over = row.status in Execution.MOVES.terminal
+        end = row.ended_at or self.now
+        return {
+            "id": row.pk,
+            "number": execution_number(row.pk),
+            "url": reverse("execution", args=[row.pk]),
+            "list_url": reverse("executions"),
+            "title": execution_title(row),
+            "status": row.status,
+            "attention": row.attention,
+            "is_live": not is_over,
+            "priority": row.priority,
+            "answer": answer_of(detail, now=self.now),
+            "trigger": {**link_to_trigger(row.trigger), "revision": row.revision.number},
+            "event": self._event(row),
+            "total_ms": max(0.0, (end - min(row.event.time, row.queued_at)).total_seconds() * 1000),
+            "deadline_at": None if is_over else row.deadline_at,
+            "legs": [{**leg, "href": self._anchor(leg["name"], row)} for leg in detail.legs],
+            "position": detail.position,
+            "reason": detail.waits_for if row.status == ExecutionStatus.QUEUED else "",
+        }
+
+    def _body(self, detail: Detail, agent: Agent | None) -> dict[str, Any]:
+        row = detail.execution
+        shown = deliverables_shown(detail.deliverables, user=self.user, execution=row)
+        return {
+            "deliverables": shown,
+            "deliverables_words": deliverables_words(detail.deliverables),
+            "why": self._why(row),
+            "attempts": [_attempt(one) for one in detail.attempts],
+            "facts": self._facts(row, agent),
+            "budget": self._budget(row),
+            "workspace": self._workspace(row, agent),
+            "agent": agent_shown(agent, user=self.user) if agent is not None else None,
+        }
+
+    def _urls(self, row: Execution) -> dict[str, Any]:
+        found: dict[str, Any] = {"cancel_lines": CANCEL_LINES, "replay_lines": REPLAY_LINES}
+        if not self.may(Operation.FIRE, row):
+            return found
+        if row.status in Execution.MOVES.terminal:
+            found["replay_url"] = reverse("execution-retry", args=[row.pk])
+        else:
+            found["cancel_url"] = reverse("execution-cancel", args=[row.pk])
+            if row.deadline_at is not None:
+                found["extend_url"] = reverse("execution-extend", args=[row.pk])
+        return found
+
+    def _event(self, row: Execution) -> dict[str, Any]:
+        url = f"{reverse('event', args=[row.event_id])}?trigger={row.trigger_id}"
+        return {"type": row.event.type, "url": url, "actor": row.event.actor}
+
+    def _anchor(self, leg: str, row: Execution) -> str:
+        return _ANCHORS.get(leg) or (self._event(row)["url"] if leg in {"Noticed", "Decided"} else "")
+
+    def _why(self, row: Execution) -> dict[str, Any]:
+        because = Decision.objects.filter(event=row.event_id, trigger=row.trigger_id).values_list("because", flat=True)
+        node: Mapping[str, Any] = because.first() or {}
+        by_hand = row.event.origin == Origin.MANUAL
+        admitted = ""
+        if row.start is not None and row.start.admitted_at is not None:
+            waited = (row.start.admitted_at - row.start.queued_at).total_seconds() * 1000
+            admitted = f"Admitted after {duration_words(waited)} with priority {row.start.priority}."
+        return {"node": None if by_hand else node or None, "event_url": self._event(row)["url"], "admitted": admitted}
+
+    def _facts(self, row: Execution, agent: Agent | None) -> list[dict[str, str]]:
+        facts = [{"name": "Trust", "words": TrustTier(row.event.trust_tier).label}]
+        if row.workspace is not None and row.workspace.template_id is not None:
+            facts.append({"name": "Template", "words": str(row.workspace.template)})
+        if agent is not None:
+            facts.append({"name": "Profile", "words": agent.profile.name})
+            facts.append({"name": "Sent back", "words": f"{agent.rounds} of {agent.profile.max_rounds} times"})
+        return facts
+
+    def _budget(self, row: Execution) -> dict[str, Any] | None:
+        """How much of its time is used, while it is at work."""
+        used = taken(row, now=self.now)
+        if used is None or row.deadline_at is None or row.started_at is None or row.attention:
+            return None
+        if row.status in Execution.MOVES.terminal:
+            return None
+        total = (row.deadline_at - row.started_at).total_seconds() * 1000
+        return {"words": f"{duration_words(used)} of {duration_words(total)}", "used": used, "total": total}
+
+    def _workspace(self, row: Execution, agent: Agent | None) -> dict[str, Any] | None:
+        if row.workspace is None:
+            return None
+        shown = workspace_shown(row.workspace, user=self.user, agent=agent)
+        if row.attention == Attention.REVIEW and self.may(Operation.ACTIVATE_WORKSPACES, row):
+            shown["review_url"] = reverse("workspace-review", args=[row.workspace.pk])
+        return shown
+
+
+def _attempt(attempt: Attempt) -> dict[str, Any]:
+    words = ExecutionStatus(attempt.outcome).label if attempt.outcome in ExecutionStatus.values else "under way"
+    if attempt.error:
+        words = f"{words}: {attempt.error}"
+    return {"name": f"Attempt {attempt.number}", "words": words, "at": attempt.ended_at or attempt.started_at}

@@ -1,0 +1,1 @@
+"""The library (items and their states), templates, workspaces and their files."""

@@ -1,0 +1,1 @@
+"""The API of the workspaces room: templates, workspaces and their files."""

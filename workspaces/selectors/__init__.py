@@ -1,0 +1,1 @@
+"""What people may see of the library, of templates and of workspaces."""

@@ -1,0 +1,1 @@
+"""Services of the workspaces room: one use-case a file."""
