@@ -9,12 +9,16 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import psycopg
+import redis
+
 ROOT = Path(__file__).resolve().parents[2]
+READY_WITHIN_S = 30
 SHARED_DATA = ROOT.parent / "shared" / "data"
 
 
@@ -108,25 +112,29 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait_for_port(port: int, process: subprocess.Popen[bytes], name: str, log: Path) -> None:
-    deadline = time.monotonic() + 30
+def _wait_until_ready(answers: Callable[[], object], process: subprocess.Popen[bytes], name: str, log: Path) -> None:
+    deadline = time.monotonic() + READY_WITHIN_S
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise ServiceFailed(f"{name} stopped at once: {log.read_text(errors='replace')[-400:]}")
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
+        # A server listens before it serves: PostgreSQL answers "the database system is starting up" meanwhile.
+        with suppress(OSError, psycopg.OperationalError, redis.RedisError):
+            answers()
+            return
         time.sleep(0.05)
-    raise ServiceFailed(f"{name} did not listen within 30 s: {log.read_text(errors='replace')[-400:]}")
+    raise ServiceFailed(f"{name} did not answer within {READY_WITHIN_S} s: {log.read_text(errors='replace')[-400:]}")
 
 
 @contextmanager
-def _server(name: str, argv: list[str], port: int, directory: Path, user: str | None) -> Iterator[None]:
+def _server(
+    name: str, argv: list[str], answers: Callable[[], object], directory: Path, user: str | None
+) -> Iterator[None]:
+    """Run the server until the end of the block; it is handed out when `answers` returns instead of raising."""
     log = directory / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(argv, stdout=output, stderr=output, cwd=directory, user=user, group=user)
         try:
-            _wait_for_port(port, process, name, log)
+            _wait_until_ready(answers, process, name, log)
             yield
         finally:
             process.send_signal(signal.SIGINT)  # on SIGTERM, PostgreSQL waits for its clients
@@ -137,14 +145,20 @@ def _server(name: str, argv: list[str], port: int, directory: Path, user: str | 
                 process.wait()
 
 
+def _ping_redis(url: str) -> None:
+    with redis.Redis.from_url(url) as client:
+        client.ping()
+
+
 @contextmanager
 def throwaway_redis() -> Iterator[str]:
     """Start a Redis that keeps nothing; give its URL without a database number, `redis://127.0.0.1:PORT`."""
     port = free_port()
     with TemporaryDirectory(prefix="dct-redis-") as name:
         argv = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-        with _server("Redis", argv, port, Path(name), None):
-            yield f"redis://127.0.0.1:{port}"
+        url = f"redis://127.0.0.1:{port}"
+        with _server("Redis", argv, lambda: _ping_redis(url), Path(name), None):
+            yield url
 
 
 @contextmanager
@@ -170,5 +184,7 @@ def throwaway_postgres() -> Iterator[str]:
             "fsync": "off", "full_page_writes": "off", "synchronous_commit": "off",
         }  # fmt: skip
         options = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
-        with _server("PostgreSQL", [server, "-D", data, *options], port, directory, user):
-            yield f"postgresql://dct@127.0.0.1:{port}/dct"
+        address = f"postgresql://dct@127.0.0.1:{port}"
+        argv = [server, "-D", data, *options]
+        with _server("PostgreSQL", argv, lambda: psycopg.connect(f"{address}/postgres").close(), directory, user):
+            yield f"{address}/dct"

@@ -25,6 +25,11 @@ def listens(url: str) -> bool:
         return probe.connect_ex((parts.hostname or "", parts.port or 0)) == 0
 
 
+def refuse() -> None:
+    """Be a server that nobody reaches."""
+    raise ConnectionRefusedError
+
+
 @pytest.mark.postgres
 def test_a_throwaway_postgres_answers_and_is_gone_afterwards_even_with_a_client_connected() -> None:
     with services.throwaway_postgres() as url:
@@ -48,9 +53,37 @@ def test_a_server_that_stops_at_once_is_reported_with_what_it_said(tmp_path: Pat
     argv = [sys.executable, "-c", "import sys; sys.exit('no luck')"]
     with (
         pytest.raises(ServiceFailed, match="Probe stopped at once: no luck"),
-        services._server("Probe", argv, services.free_port(), tmp_path, None),
+        services._server("Probe", argv, refuse, tmp_path, None),
     ):
         pytest.fail("a dead server was handed out")
+
+
+@pytest.mark.parametrize(
+    "not_yet",
+    [
+        ConnectionRefusedError("nobody listens"),
+        psycopg.OperationalError("FATAL:  the database system is starting up"),
+        redis.BusyLoadingError("LOADING Redis is loading the dataset in memory"),
+    ],
+)
+def test_a_server_that_listens_but_does_not_serve_yet_is_waited_for(tmp_path: Path, not_yet: Exception) -> None:
+    answers = iter([not_yet, not_yet, None])
+
+    def answer() -> None:
+        if problem := next(answers):
+            raise problem
+
+    with services._server("Probe", ["sleep", "60"], answer, tmp_path, None):
+        assert list(answers) == []
+
+
+def test_a_server_that_never_serves_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(services, "READY_WITHIN_S", 0.1)
+    with (
+        pytest.raises(ServiceFailed, match="Probe did not answer within"),
+        services._server("Probe", ["sleep", "60"], refuse, tmp_path, None),
+    ):
+        pytest.fail("a server that does not answer was handed out")
 
 
 def test_what_may_not_be_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
