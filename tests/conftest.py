@@ -79,7 +79,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def _is_pure(item: pytest.Item) -> bool:
-    if item.get_closest_marker("nodb"):
+    if item.get_closest_marker("one_pass"):
         return True
     if item.get_closest_marker("django_db") or item.get_closest_marker("postgres"):
         return False
@@ -119,6 +119,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=dropped)
         gone = set(dropped)
         items[:] = [item for item in items if item not in gone]
+    # Together at the head, which goes to one worker: they share installations that take seconds to start.
+    items.sort(key=lambda item: HERE / "e2e" not in item.path.parents)
     missing = _missing()
     for item in items:
         why = _why_not(item, missing)

@@ -75,8 +75,11 @@ def _seconds_left(agent: Agent, now: datetime) -> float:
 
 
 def mark_of(run: AgentRun) -> str:
-    """What a run's processes carry in their environment, for finding those whose shim was killed."""
-    return f"run-{run.pk}-{run.epoch}"
+    """What a run's processes carry in their environment, for finding those whose shim was killed.
+
+    Made of the shim, not of the run's number: another installation on this machine has a run of the same number.
+    """
+    return f"{run.boot_id}-{run.pid}-{run.pid_started}"
 
 
 def _told(agent: Agent, run: AgentRun) -> dict[str, Any]:

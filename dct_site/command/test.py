@@ -1,6 +1,6 @@
 """`./dct test`: the tests, on whatever this machine can serve; with --all, on everything, twice, with coverage.
 
-One pass runs on SQLite; another on PostgreSQL and Redis, where tests that touch no database (`nodb`) sit out.
+One pass runs on SQLite; another on PostgreSQL and Redis, where tests that show nothing of it (`one_pass`) sit out.
 """
 
 import argparse

@@ -5,7 +5,7 @@ import pytest
 from agents.enums import AgentStatus, IntentKind
 from agents.services.arbitrate import Action, arbitrate
 
-pytestmark = pytest.mark.nodb
+pytestmark = pytest.mark.one_pass
 
 S, K, A = AgentStatus, IntentKind, Action
 TABLE = {

@@ -1,5 +1,7 @@
 """What is lost, failed or orphaned is tried again, waits for a person, or ends; what was said is kept."""
 
+import os
+import subprocess
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,11 +16,14 @@ from agents.models import Agent, AgentRun, ObsoleteAgentRecord, SlotHolder, Star
 from agents.runtimes import Message
 from agents.services import admission, conversation, endings, intents, obsolete
 from agents.services.arbitrate import Action
+from agents.services.briefing import mark_of
 from agents.services.deploy import deploy
 from agents.services.endings import Exited
 from agents.services.reaping import reap
 from agents.services.resume import gate_again, resume, wish_for_orphans
 from agents.services.settle_intents import settle
+from dct_site.kernel.process.identity import ProcessIdentity
+from dct_site.kernel.process.reap import MARK, kill_marked
 from tests.agents.handlers import RecordingHandler
 from tests.agents.running import DONE, LEASE, running
 from tests.agents.supervising import admitted_agent, waiting_agent
@@ -82,6 +87,19 @@ def test_a_run_that_was_renewed_meanwhile_is_not_taken_over(now: datetime, monke
     monkeypatch.setattr("agents.services.reaping.reap_orphan", renewed)
     assert reap(now=now + LEASE) == 0
     assert AgentRun.objects.get().status == RunStatus.RUNNING
+
+
+def test_a_lost_run_takes_no_process_of_another_installation_along(now: datetime) -> None:
+    run = running(admitted_agent(make_profile()), now)
+    shim = ProcessIdentity.of(os.getpid())
+    here = {"pid": 2**22 + 1, "pid_started": shim.start_time, "boot_id": shim.boot_id}
+    AgentRun.objects.filter(pk=run.pk).update(**here)
+    # Theirs has the same number and the same epoch.
+    there = AgentRun(pk=run.pk, epoch=run.epoch, pid=shim.pid, pid_started=shim.start_time, boot_id=shim.boot_id)
+    with subprocess.Popen(["sleep", "600"], env={**os.environ, MARK: mark_of(there)}) as theirs:
+        assert reap(now=now + LEASE) == 1
+        assert theirs.poll() is None
+        assert kill_marked(mark_of(there)) == 1
 
 
 def test_a_lost_run_of_a_stopping_agent_ends_stopped_with_its_record(now: datetime) -> None:

@@ -18,7 +18,7 @@ from agents.runtimes.lines import CUT, TEXT_LIMIT, parse_line
 from agents.supervisor import words
 from dct_site.kernel.process.frames import Exit, ExitReason, StartFailure
 
-pytestmark = pytest.mark.nodb
+pytestmark = pytest.mark.one_pass
 
 
 def test_every_kind_of_runtime_is_registered() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.utils import timezone
 
 from agents.enums import AgentStatus, Pool, RunStatus, StartStatus
 from agents.models import Agent, AgentMessage, AgentRun, SlotHolder, StartRequest
@@ -89,6 +90,11 @@ def working_agent(handler: RecordingHandler) -> Agent:
     return admitted_agent(python_profile(LEDGER), workspace=workspace)
 
 
+def let_its_lease_run_out() -> None:
+    """The time that a dead supervisor's lease still had is over: nobody is left to renew it."""
+    AgentRun.objects.update(lease_until=timezone.now())
+
+
 def assert_finished_once(agent: Agent) -> None:
     agent.refresh_from_db()
     assert (agent.status, agent.attempt) == (AgentStatus.COMPLETED, 1)
@@ -110,6 +116,7 @@ def test_an_agent_whose_supervisor_is_killed_is_finished_by_the_next_one_once(
     wait_until(lambda: len(ledger_of(agent)) > 2 and AgentRun.objects.filter(pid__isnull=False).exists())
     first.kill()
     first.wait()
+    let_its_lease_run_out()
     run_until(is_in(agent, AgentStatus.COMPLETED), admitting("second"), seconds=40)
     assert_finished_once(agent)
 
@@ -152,6 +159,7 @@ def test_a_supervisor_that_dies_at_any_step_leaves_an_agent_that_the_next_one_fi
     make_deliverable(workspace)
     agent = admitted_agent(make_profile(), workspace=workspace)
     assert start_worker(DCT_CRASH_AT=place).wait(60) == -signal.SIGKILL
+    let_its_lease_run_out()
     run_until(is_in(agent, AgentStatus.COMPLETED), admitting("second"), seconds=40)
     assert list(AgentRun.objects.order_by("epoch").values_list("status", flat=True)) == [
         RunStatus.LOST,

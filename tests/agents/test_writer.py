@@ -12,7 +12,7 @@ from agents.services.batches import Batch
 from agents.supervisor.timing import Timing
 from agents.supervisor.writer import Entry, Writer
 
-pytestmark = pytest.mark.nodb
+pytestmark = pytest.mark.one_pass
 QUICK = Timing(flush=0.01, flush_bytes=100, hold_bytes=200, renew=3600.0)
 
 

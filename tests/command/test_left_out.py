@@ -18,7 +18,7 @@ def test_plain(): pass
 def test_slow(): pass
 @pytest.mark.postgres
 def test_postgres(): pass
-@pytest.mark.nodb
+@pytest.mark.one_pass
 def test_pure(): pass
 def test_skips_itself(): pytest.skip("for no good reason")
 """
@@ -28,7 +28,7 @@ def run(directory: Path, *words: str, **environment: str) -> dict[str, Any]:
     """Run the small suite with the plugin; return what it reports, names without their file."""
     (directory / "test_small.py").write_text(TESTS)
     config = directory / "pytest.toml"
-    config.write_text('[pytest]\nmarkers = ["slow", "postgres", "nodb"]\n')
+    config.write_text('[pytest]\nmarkers = ["slow", "postgres", "one_pass"]\n')
     report = directory / "report.json"
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("DCT_", "PYTEST_"))}
     argv = [

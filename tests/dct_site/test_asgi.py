@@ -9,7 +9,7 @@ from dct_site.asgi import Application
 from dct_site.live.updates import follower
 
 
-@pytest.mark.nodb
+@pytest.mark.one_pass
 async def test_the_sign_of_life_asks_no_database() -> None:
     http = {"type": "http", "method": "GET", "path": "/healthz", "headers": [], "query_string": b""}
     asked: Any = ApplicationCommunicator(Application(), http)  # type: ignore[no-untyped-call]

@@ -7,7 +7,7 @@ import pytest
 from dct_site.templatetags.editing import editable_leaf, editable_tree, marks
 from triggers.conditions.schema import catalogue
 
-pytestmark = pytest.mark.nodb
+pytestmark = pytest.mark.one_pass
 
 LEAVES = catalogue()
 

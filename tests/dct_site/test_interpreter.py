@@ -8,7 +8,7 @@ import pytest
 
 from dct_site import celery, interpreter
 
-pytestmark = pytest.mark.nodb
+pytestmark = pytest.mark.one_pass
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ import pytest
 
 from dct_site.templatetags.spans import ago_words, bytes_words, duration_words
 
-pytestmark = pytest.mark.nodb
+pytestmark = pytest.mark.one_pass
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 

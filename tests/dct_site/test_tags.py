@@ -7,7 +7,7 @@ import pytest
 from django import forms
 from django.template import Context, Template
 
-pytestmark = pytest.mark.nodb
+pytestmark = pytest.mark.one_pass
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 NAUGHTY = "<script>alert(1)</script>"

@@ -11,7 +11,7 @@ from django.template.loader import get_template, render_to_string
 from dct_site.kernel.statuswords import SOURCE_ICONS, WORDS, source_icon_name, status_word
 from dct_site.templatetags import trails, trees
 
-pytestmark = pytest.mark.nodb
+pytestmark = pytest.mark.one_pass
 
 ROOT = Path(settings.BASE_DIR) / "templates"
 STATIC = Path(settings.BASE_DIR) / "dct_site" / "static" / "dct"

@@ -6,7 +6,7 @@ import pytest
 
 from dct_site.templatetags.trees import group_words, shown_tree, shown_values
 
-pytestmark = pytest.mark.nodb
+pytestmark = pytest.mark.one_pass
 
 
 def leaf(holds: bool | None, label: str = "x") -> dict[str, Any]:

@@ -7,7 +7,7 @@ import pytest
 from deliverables.enums import CheckStatus
 from deliverables.rules import PATTERN_INPUT, Look, Rule, compile_pattern, expectations, judge
 
-pytestmark = pytest.mark.nodb
+pytestmark = pytest.mark.one_pass
 
 BAD_PATTERNS = [
     r"(a+)+$",

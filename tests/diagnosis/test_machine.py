@@ -12,7 +12,7 @@ from dct_site.diagnosis import machine
 from dct_site.diagnosis.findings import Standing
 from dct_site.kernel.process.sandbox import SandboxLevel
 
-pytestmark = pytest.mark.nodb
+pytestmark = pytest.mark.one_pass
 
 Usage = namedtuple("Usage", "total used free")
 

@@ -122,15 +122,11 @@ def answers(url: str) -> bool:
         return False
 
 
-def make_database(url: str) -> bool:
-    """Whether the database could be made; not while the server is still on its way up."""
+def make_database(url: str) -> None:
+    """Create the database that the URL names."""
     server, _, name = url.rpartition("/")
-    try:
-        with psycopg.connect(f"{server}/postgres", autocommit=True) as admin:
-            admin.execute(f"CREATE DATABASE {name}")
-    except psycopg.OperationalError:
-        return False
-    return True
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name}")
 
 
 @contextmanager
@@ -138,7 +134,7 @@ def running() -> Iterator[Scaled]:
     """Everything started, and killed at the end."""
     with ExitStack() as stack:
         database = stack.enter_context(throwaway_postgres())
-        eventually(lambda: make_database(database))
+        make_database(database)
         redis = stack.enter_context(throwaway_redis())
         data = Path(stack.enter_context(TemporaryDirectory(prefix="dct-scaled-", ignore_cleanup_errors=True)))
         scaled = Scaled(data, database, redis)

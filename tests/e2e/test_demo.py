@@ -1,6 +1,5 @@
 """What a new user does with the demo, from the first start to `kill -9` in the middle."""
 
-import asyncio
 import json
 import os
 import re
@@ -12,12 +11,12 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
-from websockets.asyncio.client import connect
+from websockets.sync.client import connect
 
 from dct_site.bench.installation import ROOT, Installation, eventually, post, pull_request, signed
 from tests.e2e.ending import finished, simulate
 
-pytestmark = [pytest.mark.nodb, pytest.mark.browser]
+pytestmark = [pytest.mark.one_pass, pytest.mark.browser]
 
 NEVER = {"type": "field", "config": {"path": "event.type", "operator": "equals", "value": "never"}}
 README = ROOT / "README.md"
@@ -90,21 +89,21 @@ def test_a_trigger_opens_in_the_modal_with_all_its_parts(demo: Installation, pag
 
 
 def test_the_websocket_tells_the_whole_way(demo: Installation) -> None:
-    assert asyncio.run(_statuses_of_one(demo)) == ["queued", "starting", "running", "verifying", "succeeded"]
+    assert _statuses_of_one(demo) == ["queued", "starting", "running", "verifying", "succeeded"]
 
 
-async def _statuses_of_one(demo: Installation) -> list[str]:
-    async with connect(demo.info["url"].replace("http", "ws") + "/ws/status/") as socket:
-        await socket.send(json.dumps({"type": "auth", "token": demo.info["api_token"]}))
-        assert json.loads(await socket.recv())["type"] == "welcome"
-        await socket.send(json.dumps({"type": "subscribe", "topics": ["executions"]}))
-        await socket.send(json.dumps({"type": "ping"}))
-        last = json.loads(await asyncio.wait_for(socket.recv(), 10))["seq"]
-        _, told = await asyncio.to_thread(send, demo, pull_request(3))
-        execution = (await asyncio.to_thread(finished, demo, told["delivery"]))["id"]
+def _statuses_of_one(demo: Installation) -> list[str]:
+    with connect(demo.info["url"].replace("http", "ws") + "/ws/status/") as socket:
+        socket.send(json.dumps({"type": "auth", "token": demo.info["api_token"]}))
+        assert json.loads(socket.recv(10))["type"] == "welcome"
+        socket.send(json.dumps({"type": "subscribe", "topics": ["executions"]}))
+        socket.send(json.dumps({"type": "ping"}))
+        last = json.loads(socket.recv(10))["seq"]
+        _, told = send(demo, pull_request(3))
+        execution = finished(demo, told["delivery"])["id"]
         seen: list[str] = []
         while seen[-1:] != ["succeeded"]:
-            message = json.loads(await asyncio.wait_for(socket.recv(), 30))
+            message = json.loads(socket.recv(30))
             assert message["seq"] == last + 1
             last = message["seq"]
             # What an earlier test began may still be under way.

@@ -11,7 +11,7 @@ from dct_site.kernel.process.spares import Spares
 from dct_site.kernel.process.spawn import ShimProcess
 from tests.kernel.runs import async_until
 
-pytestmark = pytest.mark.nodb
+pytestmark = pytest.mark.one_pass
 
 
 def with_spares(use: Callable[[Spares], Awaitable[None]]) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from dct_site.kernel.statuswords import WORDS, Kind, Tone, source_icon_name, status_word
 
-pytestmark = pytest.mark.nodb
+pytestmark = pytest.mark.one_pass
 
 PROMISED = {
     Kind.TRIGGER: "new active shadow paused disabled",

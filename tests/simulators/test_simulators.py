@@ -26,7 +26,7 @@ from tests.simulators.mailboxes import DemoServer, signed_in
 from triggers.sources.base import RawDelivery
 from triggers.sources.github.parse import parse
 
-pytestmark = pytest.mark.nodb
+pytestmark = pytest.mark.one_pass
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 

@@ -8,7 +8,7 @@ from tests.triggers.conditions.facts_for_tests import answer, field, leaf, make_
 from triggers.conditions.describe import Line, culprits, describe, describe_lines, summary
 from triggers.conditions.leaves import LEAVES
 
-pytestmark = pytest.mark.nodb
+pytestmark = pytest.mark.one_pass
 
 MAIN = field("data.branch", "equals", "main")
 BY_BOT = leaf("sender", allow=["bot", "ci"])

@@ -11,7 +11,7 @@ from triggers.conditions.evaluate import combined
 from triggers.conditions.registry import Asked, Leaf, Leaves
 from triggers.conditions.verdict import NodeKind
 
-pytestmark = pytest.mark.nodb
+pytestmark = pytest.mark.one_pass
 
 YES = field("event.actor", "exists")
 NO = field("data.nowhere", "exists")

@@ -8,7 +8,7 @@ import pytest
 from tests.triggers.conditions.facts_for_tests import make_event, make_item
 from triggers.conditions.facts import EventFacts, FactsError, ItemFacts, Origin, TrustTier, folded, same
 
-pytestmark = pytest.mark.nodb
+pytestmark = pytest.mark.one_pass
 
 FULL: dict[str, Any] = {
     "source": "jira/harbor",

@@ -11,7 +11,7 @@ from triggers.conditions.operators import Operator
 from triggers.conditions.schema import validate
 from triggers.conditions.tree import normalise
 
-pytestmark = pytest.mark.nodb
+pytestmark = pytest.mark.one_pass
 
 DATA: dict[str, Any] = {
     "branch": "release/1.2_x",

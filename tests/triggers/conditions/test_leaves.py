@@ -12,7 +12,7 @@ from triggers.conditions.leaves.new_comment import LEAF as NEW_COMMENT
 from triggers.conditions.registry import Leaf, Leaves
 from triggers.conditions.schema import catalogue, validate
 
-pytestmark = pytest.mark.nodb
+pytestmark = pytest.mark.one_pass
 
 MOVED = make_event(changes={"status": ("In progress", "Done")})
 GIVEN = make_event(changes={"assignee": (None, "bea")})

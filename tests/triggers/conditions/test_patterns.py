@@ -8,7 +8,7 @@ from tests.triggers.conditions.facts_for_tests import answer, field, holds, make
 from triggers.conditions.patterns import PatternError, check_glob, check_pattern, compiled, glob_matches
 from triggers.conditions.schema import validate
 
-pytestmark = pytest.mark.nodb
+pytestmark = pytest.mark.one_pass
 
 # Each hangs a backtracking engine on some text.
 BAD_PATTERNS = [

@@ -15,7 +15,7 @@ from triggers.conditions.operators import Operator
 from triggers.conditions.schema import normalise, validate
 from triggers.conditions.verdict import Verdict
 
-pytestmark = pytest.mark.nodb
+pytestmark = pytest.mark.one_pass
 
 NAMES = ("a", "b", "status", "x.y")
 SCALARS = (

@@ -10,7 +10,7 @@ from tests.triggers.conditions.facts_for_tests import answer, field, holds, leaf
 from triggers.conditions.describe import describe, summary
 from triggers.conditions.schema import validate
 
-pytestmark = pytest.mark.nodb
+pytestmark = pytest.mark.one_pass
 
 NAUGHTY = [
     "{{7*7}}",

@@ -7,7 +7,7 @@ import pytest
 from tests.triggers.conditions.facts_for_tests import leaf
 from triggers.conditions.schema import Problem, catalogue, normalise, validate
 
-pytestmark = pytest.mark.nodb
+pytestmark = pytest.mark.one_pass
 
 COMMENT = leaf("new_comment")
 

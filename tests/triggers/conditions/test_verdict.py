@@ -8,7 +8,7 @@ import pytest
 from tests.triggers.conditions.facts_for_tests import answer, field, leaf, make_event
 from triggers.conditions.verdict import Node, NodeKind, Verdict, shown
 
-pytestmark = pytest.mark.nodb
+pytestmark = pytest.mark.one_pass
 
 
 def test_a_verdict_survives_its_stored_form() -> None:

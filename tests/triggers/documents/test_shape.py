@@ -8,7 +8,7 @@ from triggers.documents import LimitsPart, empty_document, read, shape_problems
 from triggers.documents.shape import storable_problems
 from triggers.enums import CooldownPolicy, LatePolicy
 
-pytestmark = pytest.mark.nodb
+pytestmark = pytest.mark.one_pass
 
 
 def test_an_empty_document_can_be_kept_but_not_published() -> None:

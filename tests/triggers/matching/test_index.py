@@ -15,7 +15,7 @@ from triggers.conditions.facts import EventFacts, ItemFacts
 from triggers.matching.index import FEW, Entry, Index, Scope, connection_scope, item_scope
 from triggers.matching.program import Programs, compiled
 
-pytestmark = pytest.mark.nodb
+pytestmark = pytest.mark.one_pass
 
 HERE = (connection_scope(1),)
 
@@ -40,7 +40,7 @@ def test_the_index_finds_what_the_naive_scan_finds(
 
 
 @given(trees=st.lists(TREES, min_size=FEW + 1, max_size=15), event=EVENTS, item=ITEMS)
-@settings(max_examples=250)
+@settings(max_examples=100)
 def test_anchors_miss_nothing_where_many_listen_to_one_thing(
     trees: list[Any], event: EventFacts, item: ItemFacts | None
 ) -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from triggers.matching import keywords
 from triggers.matching.keywords import FEW, Words, searchable
 
-pytestmark = pytest.mark.nodb
+pytestmark = pytest.mark.one_pass
 
 ALPHABET = "abä"
 WORD = st.text(ALPHABET, min_size=1, max_size=14)

@@ -14,7 +14,7 @@ from triggers.matching import live
 from triggers.matching.index import Entry, Index, connection_scope, item_scope
 from triggers.matching.live import LiveIndex, State
 
-pytestmark = pytest.mark.nodb
+pytestmark = pytest.mark.one_pass
 
 HERE = (connection_scope(1),)
 ANYTHING = leaf("trust_tier", at_least="open")

@@ -14,7 +14,7 @@ from triggers.conditions.leaves import LEAVES
 from triggers.matching.leaves import questions
 from triggers.matching.program import Programs, compiled
 
-pytestmark = pytest.mark.nodb
+pytestmark = pytest.mark.one_pass
 
 
 @given(tree=TREES, event=EVENTS, item=ITEMS)

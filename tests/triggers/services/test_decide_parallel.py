@@ -208,7 +208,7 @@ def test_whoever_has_not_the_turn_decides_nothing_until_nothing_has_moved_for_a_
     assert decide_pending(now=NOON + PATIENCE) == 1
 
 
-@pytest.mark.nodb
+@pytest.mark.one_pass
 def test_patience_begins_again_when_something_moves() -> None:
     patience = Patience()
     assert not patience.is_over(1, NOON)
@@ -284,7 +284,7 @@ def test_a_poison_delivery_that_somebody_else_settled_is_left_alone(monkeypatch:
     assert not DeliveryOutcome.objects.exists()
 
 
-@pytest.mark.nodb
+@pytest.mark.one_pass
 def test_batches_grow_while_they_are_quick_and_shrink_when_they_hold_the_lock_too_long() -> None:
     pace = Pace()
     size = pace.size

@@ -60,7 +60,7 @@ CASES: list[tuple[str, dict[str, Any], Suppression | None]] = [
 ]
 
 
-@pytest.mark.nodb
+@pytest.mark.one_pass
 @pytest.mark.parametrize(("given", "expected"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
 def test_the_first_rule_that_holds_answers(given: dict[str, Any], expected: Suppression | None) -> None:
     answer = suppression(replace(FREE, **given))
@@ -68,7 +68,7 @@ def test_the_first_rule_that_holds_answers(given: dict[str, Any], expected: Supp
     assert (answer.by if answer else None) == expected
 
 
-@pytest.mark.nodb
+@pytest.mark.one_pass
 def test_only_a_delaying_cooldown_puts_the_start_off() -> None:
     delaying = LimitsPart(cooldown_policy=CooldownPolicy.DELAY)
     assert delayed_until(replace(FREE, limits=delaying, **COOLING)) == after(50)

@@ -181,7 +181,7 @@ def test_a_trigger_that_listens_to_nothing_any_more_is_not_in_it() -> None:
     assert list(matching.index_at(generation.current()).entries()) == []
 
 
-@pytest.mark.nodb
+@pytest.mark.one_pass
 def test_a_merge_of_what_was_forgotten_is_none() -> None:
     matching.forget()
     matching._merge()

@@ -9,7 +9,7 @@ from agents.enums import AgentStatus, WaitsFor
 from triggers.enums import EXECUTION_MOVES, Attention, ExecutionStatus
 from triggers.services.settle_rule import Next, Standing, next_of
 
-pytestmark = pytest.mark.nodb
+pytestmark = pytest.mark.one_pass
 
 E, A, N = ExecutionStatus, AgentStatus, Next
 ASKED = {

@@ -5,7 +5,7 @@ import pytest
 from triggers.sources.email.authentication import is_verified, only_sender
 from triggers.sources.email.headers import Fields
 
-pytestmark = pytest.mark.nodb
+pytestmark = pytest.mark.one_pass
 
 MX = "mx.example.com"
 FROM = "From: Robin <robin@example.org>"

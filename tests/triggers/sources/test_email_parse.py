@@ -20,7 +20,7 @@ from triggers.sources.email.headers import Fields, addresses_in, decoded_words
 from triggers.sources.email.parse import ARRIVED, FOLDER, LARGEST, SIZE, parse
 from workspaces.enums import ItemKind
 
-pytestmark = pytest.mark.nodb
+pytestmark = pytest.mark.one_pass
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 MB = 1_000_000

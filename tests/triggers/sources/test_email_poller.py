@@ -31,7 +31,7 @@ from triggers.sources.email.failures import failure_of
 from triggers.sources.email.poller import MailPoller
 from triggers.sources.email.settings import InvalidMailSettings, MailSettings, Security, problems_of
 
-pytestmark = pytest.mark.nodb
+pytestmark = pytest.mark.one_pass
 
 
 @pytest.fixture(

@@ -10,7 +10,7 @@ import pytest
 from workspaces import files
 from workspaces.files import copying
 
-pytestmark = pytest.mark.nodb
+pytestmark = pytest.mark.one_pass
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from workspaces.services.titles import TITLE_LENGTH, render
 
-pytestmark = pytest.mark.nodb
+pytestmark = pytest.mark.one_pass
 
 VALUES: dict[str, Any] = {
     "item": {"key": "octo/hello#12", "title": "Add a door", "empty": "", "none": None},

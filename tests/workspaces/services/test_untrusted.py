@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from workspaces.services.untrusted import clean, clean_data, fenced, strip_comments, strip_invisible
 
-pytestmark = pytest.mark.nodb
+pytestmark = pytest.mark.one_pass
 
 # Of category Cf, and seen all the same: number signs and marks of Arabic, Syriac, Kaithi and hieroglyphs.
 SEEN = {*range(0x600, 0x606), 0x6DD, 0x70F, 0x890, 0x891, 0x8E2, 0x110BD, 0x110CD, *range(0x13430, 0x13440)}

@@ -6,7 +6,7 @@ import pytest
 
 from workspaces.views.markdown import LONGEST, render
 
-pytestmark = pytest.mark.nodb
+pytestmark = pytest.mark.one_pass
 
 
 def test_words_lists_tables_and_code_are_drawn() -> None:
