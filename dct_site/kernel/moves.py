@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 from django.db import models, transaction
 
 from dct_site.kernel import journal
+from dct_site.kernel.rows import swap
 
 SYSTEM = "system"
 
@@ -87,13 +88,12 @@ def move(
     came_from = str(row.status)
     if not row.MOVES.allows(came_from, to):
         raise IllegalMove(f"{row.MOVES.kind} {row.pk}: {came_from} → {to} is not a move")
-    model = _model_of(row)
+    stored = _stored(row)
     if keep_reason:
         fields["reason"] = reason[:1000]
     # No savepoint, which costs as much as the statement: a race that was lost has changed nothing and is told outside.
     with transaction.atomic(savepoint=False):
-        standing = model._default_manager.filter(pk=row.pk, status=came_from, **(guard or {}))
-        is_moved = standing.update(status=to, **fields) == 1
+        is_moved = swap(stored, {"status": to, **fields}, where={"status": came_from, **(guard or {})})
         if is_moved:
             row.status = to
             for name, value in fields.items():
@@ -115,7 +115,7 @@ def born(*rows: Moving, now: datetime, reason: str = "", by: str = SYSTEM) -> No
     )
 
 
-def _model_of(row: Moving) -> type[models.Model]:
+def _stored(row: Moving) -> models.Model:
     if not isinstance(row, models.Model):
         raise TypeError(f"{row!r} is not a model row")
-    return type(row)
+    return row

@@ -1,4 +1,4 @@
-"""Rows that are inserted and updated the quick way are the rows that the ORM would have written."""
+"""Rows that are written the quick way are the rows that the ORM would have written."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -90,3 +90,22 @@ def test_an_update_writes_the_named_fields_of_each_row() -> None:
     assert [(row.title, row.state) for row in kept] == [("now 0", {"n": 0}), ("now 1", {"n": 1})]
     assert {row.kind for row in kept} == {before.kind}
     assert model_to_dict(ContextItem.objects.get(pk=other.pk)) == model_to_dict(before)
+
+
+def test_a_swap_writes_what_the_orm_would_have_written() -> None:
+    connection, other = make_connection(), make_connection()
+    slow, quick = make_item(connection=connection), make_item(connection=connection)
+    values = {"title": "Ä %s", "state": {"n": [1]}, "changed_at": datetime(2026, 1, 1, tzinfo=UTC), "connection": other}
+    ContextItem.objects.filter(pk=slow.pk).update(**values)
+    assert rows.swap(quick, values, where={"title": quick.title, "connection": connection})
+    leave = ["id", "external_key"]
+    stored, expected = (model_to_dict(ContextItem.objects.get(pk=one.pk), exclude=leave) for one in (quick, slow))
+    assert stored == expected
+    assert stored["connection"] == other.pk
+
+
+def test_a_swap_changes_nothing_where_one_condition_does_not_hold() -> None:
+    item = make_item(connection=make_connection())
+    before = model_to_dict(ContextItem.objects.get(pk=item.pk))
+    assert not rows.swap(item, {"title": "new"}, where={"title": item.title, "kind": "another"})
+    assert model_to_dict(ContextItem.objects.get(pk=item.pk)) == before

@@ -5,6 +5,7 @@ from datetime import datetime
 from django.db.models import Value
 from django.db.models.functions import Coalesce
 
+from dct_site.kernel.rows import insert
 from triggers.enums import ExecutionStatus, StepName, StepStatus
 from triggers.models import Attempt, Execution, ExecutionStep
 
@@ -12,11 +13,8 @@ _ORDER = list(StepName)
 
 
 def lay_out(execution: Execution) -> None:
-    """Make the rows of all steps; those that are there stay."""
-    ExecutionStep.objects.bulk_create(
-        (ExecutionStep(execution=execution, name=name, position=_ORDER.index(name)) for name in _ORDER),
-        ignore_conflicts=True,
-    )
+    """Make the rows of all steps, which an execution has from its first attempt on."""
+    insert(ExecutionStep(execution=execution, name=name, position=_ORDER.index(name)) for name in _ORDER)
 
 
 def begin(execution: Execution, name: StepName, *, at: datetime) -> None:
@@ -48,9 +46,8 @@ def break_off(execution: Execution, *, at: datetime, error: str) -> None:
 
 
 def begin_attempt(execution: Execution, *, at: datetime) -> None:
-    """Open the attempt; one that is open stays."""
-    attempt = Attempt(execution=execution, number=execution.attempt, started_at=at)
-    Attempt.objects.bulk_create([attempt], ignore_conflicts=True)
+    """Open the attempt, once: its number comes with the move that began it."""
+    insert([Attempt(execution=execution, number=execution.attempt, started_at=at)])
 
 
 def end_attempt(execution: Execution, *, at: datetime, outcome: ExecutionStatus, error: str = "") -> None:

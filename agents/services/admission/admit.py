@@ -14,6 +14,7 @@ from agents.services.admission.lock import lock_capacity
 from agents.starts import AGENT_START, held_by, starts
 from dct_site.kernel import moves, wake
 from dct_site.kernel.crashpoints import crashpoint
+from dct_site.kernel.rows import insert
 
 log = structlog.get_logger(__name__)
 
@@ -107,7 +108,7 @@ class _Pass:
         try:
             with transaction.atomic():
                 moves.move(start, StartStatus.ADMITTED, now=self.now, admitted_at=self.now)
-                SlotHolder.objects.bulk_create(
+                insert(
                     SlotHolder(
                         pool=pool,
                         start=start,
