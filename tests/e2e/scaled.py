@@ -109,7 +109,9 @@ class Scaled(Installation):
         self.info = json.loads(self._told.read_text())
 
     def logs(self) -> str:
-        return "\n".join(path.read_text(errors="replace")[-2000:] for path in sorted(self.data.glob("*.log")))
+        return "\n".join(
+            f"── {path.name}\n{path.read_text(errors='replace')[-4000:]}" for path in sorted(self.data.glob("*.log"))
+        )
 
 
 def answers(url: str) -> bool:

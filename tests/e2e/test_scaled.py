@@ -11,7 +11,8 @@ import redis
 from websockets.asyncio.client import connect
 
 from dct_site.bench.installation import eventually, post, pull_request, signed
-from tests.e2e.ending import finished, simulate
+from tests.e2e import ending
+from tests.e2e.ending import simulate
 from tests.e2e.scaled import Scaled, running
 
 pytestmark = [pytest.mark.postgres, pytest.mark.redis, pytest.mark.slow]
@@ -32,6 +33,15 @@ def send(scaled: Scaled, number: int, *, delivery: str = "", second: bool = Fals
     status, told = post(url, body, signed(facts["github_webhook_secret"], body, delivery=delivery))
     assert status == 202
     return told
+
+
+def finished(scaled: Scaled, delivery: int, *, within_s: float = 60) -> dict[str, Any]:
+    """The execution of a delivery, once it has ended; what every role said where it does not."""
+    try:
+        return ending.finished(scaled, delivery, within_s=within_s)
+    except AssertionError as error:
+        stands = ending.execution_of(scaled, delivery) or scaled.api(f"deliveries/{delivery}/")
+        raise AssertionError(f"{error}\n{json.dumps(stands)}\n{scaled.logs()}") from error
 
 
 def executions_of(scaled: Scaled, execution: dict[str, Any]) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from tests.factories.agents import make_profile, set_limits
 from tests.factories.workspaces import make_item, make_template
 from triggers.enums import TriggerStatus
 from triggers.models import Event, Execution, Trigger, TriggerRevision
+from triggers.services import steps
 from triggers.services.execution_start import EXECUTION_START
 from triggers.services.launch import launch_some
 from workspaces.enums import TrustTier
@@ -100,6 +101,7 @@ def make_execution(
         queued_at=now,
     )
     moves.born(execution, now=now)
+    steps.lay_out([execution])
     execution.start = admission.request_start(
         kind=EXECUTION_START,
         subject_id=execution.pk,

@@ -10,17 +10,16 @@ from agents.services.admission import request_starts
 from dct_site.kernel import journal, moves
 from dct_site.kernel.crashpoints import crashpoint
 from dct_site.kernel.rows import insert, update
-from triggers.enums import DeliveryStatus, StepName
+from triggers.enums import DeliveryStatus
 from triggers.models import (
     Decision,
     DeliveryOutcome,
     Execution,
-    ExecutionStep,
     Firing,
     SeenChange,
     Trigger,
 )
-from triggers.services import delivery_news, generation
+from triggers.services import delivery_news, generation, steps
 from triggers.services.decide_cooldown import last_event_ids
 from triggers.services.decide_items import Slot
 from triggers.services.decide_plan import Answer, Plan, Planned
@@ -157,11 +156,7 @@ def _write_answers(plan: Plan) -> None:
         Firing(trigger_id=execution.trigger_id, event_id=execution.event_id, execution=execution)
         for execution in executions
     )
-    insert(
-        ExecutionStep(execution=execution, name=name, position=position)
-        for execution in executions
-        for position, name in enumerate(StepName)
-    )
+    steps.lay_out(executions)
     journal.write(*(_line(one, plan.now) for one in plan.planned))
     if executions:
         moves.born(*executions, now=plan.now)

@@ -44,8 +44,6 @@ class ExecutionStart:
             lease_owner="",
             lease_until=None,
         )
-        if execution.attempt == 1:
-            steps.lay_out(execution)
         steps.begin_attempt(execution, at=now)
 
     def on_expired(self, start: StartRequest, now: datetime) -> None:

@@ -1,5 +1,6 @@
 """The rows that show how far an execution is: its steps and its attempts."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from django.db.models import Value
@@ -9,12 +10,14 @@ from dct_site.kernel.rows import insert
 from triggers.enums import ExecutionStatus, StepName, StepStatus
 from triggers.models import Attempt, Execution, ExecutionStep
 
-_ORDER = list(StepName)
 
-
-def lay_out(execution: Execution) -> None:
-    """Make the rows of all steps, which an execution has from its first attempt on."""
-    insert(ExecutionStep(execution=execution, name=name, position=_ORDER.index(name)) for name in _ORDER)
+def lay_out(executions: Iterable[Execution]) -> None:
+    """Make the rows of all steps of new executions."""
+    insert(
+        ExecutionStep(execution=execution, name=name, position=position)
+        for execution in executions
+        for position, name in enumerate(StepName)
+    )
 
 
 def begin(execution: Execution, name: StepName, *, at: datetime) -> None:
