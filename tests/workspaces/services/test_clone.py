@@ -5,6 +5,7 @@ import threading
 import time
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -19,6 +20,12 @@ from workspaces.services import clone as clone_module
 from workspaces.services.clone import TemplateGone, build, enter, prepare
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _own_directory(settings: Any, tmp_path: Path) -> None:
+    """In the tests' common one lies what tests of killed clones leave behind."""
+    settings.DCT_DATA_DIR = str(tmp_path)
 
 
 def _clone(template: WorkspaceTemplate | None, now: datetime, origin: str = "execution:1") -> Workspace:
