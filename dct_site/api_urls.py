@@ -35,6 +35,7 @@ from triggers.api.events import DecisionViewSet, EventViewSet
 from triggers.api.executions import ExecutionViewSet
 from triggers.api.items import ItemViewSet, SourceViewSet
 from triggers.api.listeners import ListenerViewSet
+from triggers.api.retention import RetentionViewSet
 from triggers.api.reviews import ReviewedWorkspaceViewSet, WaivableViewSet
 from triggers.api.status import StatusViewSet
 from triggers.api.triggers import TriggerViewSet
@@ -76,6 +77,7 @@ _TEMPLATE_FILE: dict[str, Any] = {"get": "file", "put": "put_file", "delete": "d
 resources: list[URLPattern | URLResolver] = [
     path("limits/", LimitsViewSet.as_view(_SINGLE), name="limits"),
     path("me/", MeViewSet.as_view({"get": "retrieve"}), name="me"),
+    path("retention/", RetentionViewSet.as_view(_SINGLE), name="retention"),
     path("status/", StatusViewSet.as_view({"get": "retrieve"}), name="status"),
     path("workspaces/<int:pk>/files/<path:path>", ReviewedWorkspaceViewSet.as_view({"get": "file"})),
     path("workspace-templates/<int:pk>/files/<path:path>", TemplateViewSet.as_view(_TEMPLATE_FILE)),

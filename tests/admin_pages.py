@@ -23,6 +23,7 @@ from triggers.models import (
     Firing,
     Generation,
     PendingDelivery,
+    Retention,
     SeenChange,
 )
 from workspaces.enums import ContextKind, TrustTier
@@ -91,6 +92,7 @@ def fill(world: World) -> None:
 def _of_nobody(owner: User) -> None:
     Generation.objects.get_or_create(pk=1)
     Limits.objects.get_or_create(pk=1)
+    Retention.objects.get_or_create(is_default=True)
     Heartbeat.objects.get_or_create(role="engine", owner="test", defaults={"at": NOON})
     FeatureToggle.objects.get_or_create(key="git_workflows")
     IdempotencyKey.objects.create(

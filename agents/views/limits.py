@@ -63,4 +63,4 @@ class LimitsPage(PageView):
         return done(request, "The limits are changed.", goto=reverse("status"))
 
     def _shown(self, form: LimitsForm) -> dict[str, Any]:
-        return {"form": form, "status_url": reverse("status")}
+        return {"form": form, "status_url": reverse("status"), "retention_url": reverse("retention")}

@@ -10,6 +10,7 @@ from agents.services.admission import expire_starts
 from dct_site.kernel import wake
 from dct_site.kernel.wake import Topic
 from deliverables.services.expiry import expire_due
+from triggers.services.purging import purge_due
 from triggers.services.settle import settle_deadlines
 
 SWEPT = (Topic.DECIDE, Topic.ADMIT, Topic.LAUNCH, Topic.SETTLE, Topic.POLL, Topic.SUPERVISE)
@@ -17,7 +18,9 @@ BEAT_S = 5.0
 
 
 def tick(now: datetime) -> None:
-    """Expire, time out, seal the audit log, poke every topic once, and say every few seconds that the clock runs."""
+    """Expire, time out, seal the audit log, take away what is no longer kept, poke every topic once, and say every few
+    seconds that the clock runs.
+    """
     age = seconds_since("tick", now=now)
     if age is None or age >= BEAT_S:
         beat(role="tick", owner="clock", now=now, facts={})
@@ -25,5 +28,6 @@ def tick(now: datetime) -> None:
     settle_deadlines(now=now)
     expire_due(now=now)
     seal()
+    purge_due(now=now)
     for topic in SWEPT:
         wake.poke(topic)

@@ -36,6 +36,7 @@ class DeliveryAdmin(RoleAdmin):
         "trust_tier",
         "generation",
         "received_at",
+        "purged_at",
         *_RAW,
     )
 

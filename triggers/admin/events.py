@@ -64,6 +64,7 @@ class EventAdmin(RoleAdmin):
         "generation",
         "accepted_at",
         "decided_at",
+        "purged_at",
         "facts",
         "data",
     )
@@ -99,6 +100,7 @@ class DecisionAdmin(RoleAdmin):
         "facts",
         "generation",
         "at",
+        "purged_at",
     )
     answer = status_column(Kind.DECISION, "outcome")
 

@@ -11,7 +11,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api.base import ReadingViewSet, unique
+from accounts.api.base import unique
 from accounts.enums import Source
 from accounts.models import Connection
 from accounts.operations import Operation
@@ -19,6 +19,7 @@ from accounts.permissions import visible
 from dct_site.kernel.rest.filters import IdFilter
 from dct_site.kernel.rest.inputs import Input, LineField, ObjectField, WholeField
 from triggers.api.links import public_url
+from triggers.api.retention import RetentionActions
 from triggers.enums import Verification
 from triggers.models import WebhookEndpoint
 from triggers.services import connections, endpoints, mailboxes
@@ -189,7 +190,7 @@ class ConnectionFilter(filters.FilterSet):
         fields = ("is_enabled", "is_paused")
 
 
-class ConnectionViewSet(ReadingViewSet):
+class ConnectionViewSet(RetentionActions):
     """Connections to outside systems."""
 
     queryset = Connection.objects.all()
@@ -202,6 +203,8 @@ class ConnectionViewSet(ReadingViewSet):
         "partial_update": Operation.MANAGE_CONNECTIONS,
         "rotate_secret": Operation.MANAGE_CONNECTIONS,
         "revoke_old_secrets": Operation.MANAGE_CONNECTIONS,
+        "retention": Operation.VIEW,
+        "change_retention": Operation.SET_LIMITS,
     }
 
     def rows(self) -> QuerySet[Connection]:

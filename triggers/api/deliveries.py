@@ -16,6 +16,7 @@ from dct_site.kernel.rest.filters import IdFilter
 from triggers.enums import DeliveryStatus, Origin
 from triggers.models import Delivery, DeliveryOutcome
 from triggers.selectors.events import deliveries_visible_to, events_of_delivery
+from triggers.services.tombstones import gone_since
 
 
 class DeliverySerializer(serializers.ModelSerializer[Delivery]):
@@ -27,6 +28,7 @@ class DeliverySerializer(serializers.ModelSerializer[Delivery]):
     event_count = serializers.IntegerField(source="outcome.event_count", default=0)
     decided_at = serializers.DateTimeField(source="outcome.decided_at", default=None, allow_null=True)
     duplicates = serializers.IntegerField(source="duplicates.count", default=0)
+    note = serializers.SerializerMethodField(help_text="Since when its content is no longer kept, as a sentence.")
 
     class Meta:
         model = Delivery
@@ -46,6 +48,8 @@ class DeliverySerializer(serializers.ModelSerializer[Delivery]):
             "body_hash",
             "received_at",
             "decided_at",
+            "purged_at",
+            "note",
         )
         read_only_fields = fields
 
@@ -55,6 +59,9 @@ class DeliverySerializer(serializers.ModelSerializer[Delivery]):
         if outcome is not None:
             return outcome.status
         return DeliveryStatus.REJECTED.value if row.rejection else DeliveryStatus.RECEIVED.value
+
+    def get_note(self, row: Delivery) -> str:
+        return gone_since(row.purged_at)
 
     def get_reason(self, row: Delivery) -> str:
         outcome: DeliveryOutcome | None = getattr(row, "outcome", None)
@@ -69,7 +76,9 @@ class BodySerializer(serializers.Serializer[Any]):
 
 
 class DeliveryDetail(DeliverySerializer):
-    """One delivery with its raw parts (null for those who may not look at raw payloads) and its events."""
+    """One delivery with its raw parts (null for those who may not look at raw payloads, and where they are no longer
+    kept) and its events.
+    """
 
     headers = serializers.SerializerMethodField()
     body = serializers.SerializerMethodField()
@@ -80,7 +89,7 @@ class DeliveryDetail(DeliverySerializer):
         read_only_fields = fields
 
     def _is_raw(self, row: Delivery) -> bool:
-        return bool(may(self.context["request"].user, Operation.VIEW_RAW, row))
+        return row.purged_at is None and bool(may(self.context["request"].user, Operation.VIEW_RAW, row))
 
     @extend_schema_field(serializers.DictField(allow_null=True))
     def get_headers(self, row: Delivery) -> dict[str, Any] | None:

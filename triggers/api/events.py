@@ -23,12 +23,14 @@ from triggers.selectors.events import events_visible_to
 from triggers.selectors.triggers import triggers_visible_to
 from triggers.services.explain import Explanation, explain, explain_all
 from triggers.services.replay import replay
+from triggers.services.tombstones import INPUTS_PURGED, gone_since
 
 
 class EventSerializer(serializers.ModelSerializer[Event]):
     """One normalised change, in CloudEvents terms."""
 
     context_item_id = serializers.IntegerField(source="item_id", allow_null=True)
+    note = serializers.SerializerMethodField(help_text="Since when its content is no longer kept, as a sentence.")
 
     class Meta:
         model = Event
@@ -51,12 +53,19 @@ class EventSerializer(serializers.ModelSerializer[Event]):
             "target_trigger_id",
             "accepted_at",
             "decided_at",
+            "purged_at",
+            "note",
         )
         read_only_fields = fields
 
+    def get_note(self, row: Event) -> str:
+        return gone_since(row.purged_at)
+
 
 class EventDetail(EventSerializer):
-    """An event with what changed; ``facts`` and ``data`` are null for those who may not look at raw payloads."""
+    """An event with what changed; ``facts`` and ``data`` are null for those who may not look at raw payloads, and
+    where they are no longer kept.
+    """
 
     facts = serializers.SerializerMethodField()
     data = serializers.SerializerMethodField()  # type: ignore[assignment]
@@ -66,6 +75,8 @@ class EventDetail(EventSerializer):
         read_only_fields = fields
 
     def _raw(self, row: Event, value: dict[str, Any]) -> dict[str, Any] | None:
+        if row.purged_at is not None:
+            return None
         return value if may(self.context["request"].user, Operation.VIEW_RAW, row) else None
 
     @extend_schema_field(serializers.DictField(allow_null=True))
@@ -92,7 +103,11 @@ class ExplanationSerializer(serializers.Serializer[Any]):
     facts = serializers.DictField()
     decision = serializers.IntegerField(source="decision.pk", default=None, allow_null=True)
     execution = serializers.IntegerField(source="execution_id", allow_null=True)
-    is_purged = serializers.BooleanField()
+    is_purged = serializers.BooleanField(help_text="What it was judged by is no longer kept.")
+    code = serializers.SerializerMethodField(help_text=f"{INPUTS_PURGED}, or empty.")
+
+    def get_code(self, answer: Explanation) -> str:
+        return INPUTS_PURGED if answer.is_purged else ""
 
 
 class Explanations(serializers.Serializer[Any]):
@@ -201,6 +216,7 @@ class DecisionSerializer(serializers.ModelSerializer[Decision]):
 
     revision = serializers.IntegerField(source="revision.number")
     trigger_name = serializers.CharField(source="trigger.name")
+    note = serializers.SerializerMethodField(help_text="Since when its reasons are no longer kept, as a sentence.")
 
     class Meta:
         model = Decision
@@ -215,8 +231,13 @@ class DecisionSerializer(serializers.ModelSerializer[Decision]):
             "until",
             "detail",
             "at",
+            "purged_at",
+            "note",
         )
         read_only_fields = fields
+
+    def get_note(self, row: Decision) -> str:
+        return gone_since(row.purged_at, "Why")
 
 
 class DecisionDetail(DecisionSerializer):

@@ -13,6 +13,7 @@ from triggers.services.fire import CannotFire
 from triggers.services.launch_checks import CannotLaunch
 from triggers.services.listeners import NotPolled
 from triggers.services.standing import NotPublished
+from triggers.services.tombstones import INPUTS_PURGED, InputsPurged
 from triggers.services.validation import InvalidDocument
 from triggers.sources.email.settings import InvalidMailSettings
 
@@ -43,5 +44,6 @@ def register() -> None:
         (NotOver, "not_over"),
         (NotWaiting, "not_waiting"),
         (NotPolled, "not_polled"),
+        (InputsPurged, INPUTS_PURGED),
     ):
         problems.register(kind, partial(_conflict, code=code))

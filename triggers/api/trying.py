@@ -110,7 +110,7 @@ class TryingActions(ReadingViewSet):
         seen = events_visible_to(user=self.user)
         if "events" not in wanted:
             last = wanted.get("last", DEFAULT_LAST)
-            return list(seen.filter(events_heard_by(document)).order_by("-id")[:last])
+            return list(seen.filter(events_heard_by(document), purged_at=None).order_by("-id")[:last])
         found = seen.in_bulk(wanted["events"])
         missing = [str(pk) for pk in wanted["events"] if pk not in found]
         if missing:

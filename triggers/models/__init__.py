@@ -6,6 +6,7 @@ from triggers.models.endpoint import Generation, WebhookEndpoint
 from triggers.models.event import Event, SeenChange
 from triggers.models.execution import Attempt, Execution, ExecutionStep
 from triggers.models.listener import ContextListener
+from triggers.models.retention import Retention
 from triggers.models.trigger import RevisionListener, Trigger, TriggerListener, TriggerRevision, TriggerStanding
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Firing",
     "Generation",
     "PendingDelivery",
+    "Retention",
     "RevisionListener",
     "SeenChange",
     "Trigger",

@@ -14,6 +14,7 @@ class Decision(models.Model):
     """The answer for one (event, trigger): outcome, reason tree, facts, and the generation it was made under.
 
     Stored for every answer but a plain "not matched", which is recomputed from event, item state and revision.
+    From ``purged_at`` on the outcome stands without its reasons (``because``, ``facts``, ``detail``).
     """
 
     event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="decisions")
@@ -27,6 +28,7 @@ class Decision(models.Model):
     facts = models.JSONField(default=dict)
     generation = models.PositiveBigIntegerField()
     at = models.DateTimeField()
+    purged_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering: ClassVar = ["-id"]
@@ -36,7 +38,10 @@ class Decision(models.Model):
                 condition=Q(outcome="suppressed") ^ Q(suppressed_by=""), name="decision_suppressed_by"
             ),
         ]
-        indexes: ClassVar = [models.Index(fields=["trigger", "-id"], name="decision_by_trigger")]
+        indexes: ClassVar = [
+            models.Index(fields=["trigger", "-id"], name="decision_by_trigger"),
+            models.Index(fields=["at"], condition=Q(purged_at=None), name="decision_kept"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.outcome}: event {self.event_id}, trigger {self.trigger_id}"

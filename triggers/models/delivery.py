@@ -15,7 +15,8 @@ class Delivery(models.Model):
     ``delivery_key`` is the sender's transport id (null: none declared, nothing is a duplicate). The same key with the
     same
     body is a duplicate; with another body it is stored with ``key_conflict``. A rejected one (``rejection`` set) never
-    carries a key, so a bad signature never claims one.
+    carries a key, so a bad signature never claims one. From ``purged_at`` on body and headers are empty: they are no
+    longer kept, while the keys go on telling repeats.
     """
 
     connection_id = models.BigIntegerField()
@@ -31,6 +32,7 @@ class Delivery(models.Model):
     trust_tier = models.CharField(max_length=10, choices=TrustTier, default=TrustTier.OPEN)
     generation = models.PositiveBigIntegerField(default=0)
     received_at = models.DateTimeField()
+    purged_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering: ClassVar = ["-id"]
@@ -42,6 +44,7 @@ class Delivery(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["connection_id", "-id"], name="delivery_by_connection"),
             models.Index(fields=["endpoint_id", "-id"], condition=~Q(rejection=""), name="delivery_rejected"),
+            models.Index(fields=["connection_id", "received_at"], condition=Q(purged_at=None), name="delivery_kept"),
         ]
 
     def __str__(self) -> str:

@@ -5,6 +5,7 @@ change.
 from typing import ClassVar
 
 from django.db import models
+from django.db.models import Q
 
 from accounts.models import Connection
 from triggers.enums import Origin
@@ -19,6 +20,7 @@ class Event(models.Model):
     ``changes``
     maps a path to ``[old, new]``, ``before`` is the image of the item's state that it touched and ``item_version`` the
     item's state version it was judged against. ``is_late``: an older upstream version than the item already had.
+    From ``purged_at`` on what it said is no longer kept: ``subject``, ``actor`` and the four objects are empty.
     """
 
     delivery_id = models.BigIntegerField(null=True)
@@ -47,6 +49,7 @@ class Event(models.Model):
     accepted_at = models.DateTimeField()
     decided_at = models.DateTimeField()
     generation = models.PositiveBigIntegerField()
+    purged_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering: ClassVar = ["-id"]
@@ -54,6 +57,7 @@ class Event(models.Model):
             models.Index(fields=["connection", "-id"], name="event_by_connection"),
             models.Index(fields=["item", "-id"], name="event_by_item"),
             models.Index(fields=["delivery_id"], name="event_by_delivery"),
+            models.Index(fields=["connection", "accepted_at"], condition=Q(purged_at=None), name="event_kept"),
         ]
 
     def __str__(self) -> str:

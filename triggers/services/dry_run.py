@@ -49,7 +49,7 @@ def try_on_events(
 ) -> list[Tried]:
     """What ``document`` would answer to stored events, each by itself, against the item as it was before it.
 
-    At most MOST events. Raises InvalidDocument.
+    At most MOST events. Raises InvalidDocument, and InputsPurged for an event whose content is no longer kept.
     """
     one = _candidate(trigger, document, owner)
     return [

@@ -19,6 +19,7 @@ from triggers.models import Decision, Event, Firing, Trigger, TriggerRevision, T
 from triggers.selectors.standings import hearing_revision_ids, standing_at, standings_at
 from triggers.services.judge import event_facts, judge
 from triggers.services.matching import ASKED, listens
+from triggers.services.tombstones import gone_since
 from workspaces.models import ItemState
 
 
@@ -83,14 +84,16 @@ def _fired(event: Event) -> Mapping[int, int]:
 
 
 def _stored(trigger: Trigger, decision: Decision, fired: Mapping[int, int]) -> Explanation:
+    gone = gone_since(decision.purged_at, "Why")
     return Explanation(
         trigger=trigger,
         revision=decision.revision,
         outcome=decision.outcome,
-        summary=decision.detail or _summary(decision.because),
+        summary=gone or decision.detail or _summary(decision.because),
         suppressed_by=decision.suppressed_by,
         until=decision.until,
-        detail=decision.detail,
+        detail=gone or decision.detail,
+        is_purged=bool(gone),
         because=decision.because,
         facts=decision.facts,
         decision=decision,
@@ -109,7 +112,8 @@ def _unstored(event: Event, trigger: Trigger, standing: TriggerStanding | None, 
         return Explanation(trigger, revision, "", why_not, detail=why_not)
     item, is_purged = then()
     if is_purged:
-        words = "The item's state of that time is no longer kept, so this cannot be judged again."
+        gone = gone_since(event.purged_at, "What the event said") or "The item's state of that time is no longer kept."
+        words = f"{gone} So this cannot be judged again; it did not fire."
         return Explanation(trigger, standing.revision, Outcome.NOT_MATCHED, words, detail=words, is_purged=True)
     verdict = judge(document=standing.revision.document, event=event_facts(event), item=item)
     return Explanation(
@@ -144,8 +148,10 @@ def item_ids_of(event: Event) -> Sequence[int]:
 
 
 def item_then(event: Event) -> tuple[ItemFacts | None, bool]:
-    """The item as it was before the event, and whether that is no longer known."""
+    """The item as it was before the event, and whether that, or what the event said, is no longer known."""
     item = event.item
+    if event.purged_at is not None:
+        return None, True
     if item is None:
         return None, event.item_version is not None
     version = event.item_version or 0

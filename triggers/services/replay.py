@@ -11,6 +11,7 @@ from accounts.services import audit
 from triggers.enums import Origin
 from triggers.models import Event, Trigger
 from triggers.services.intake import Incoming, Receipt, accept
+from triggers.services.tombstones import InputsPurged
 from triggers.sources.internal.order import Order
 
 
@@ -19,7 +20,7 @@ def replay(
 ) -> Receipt:
     """Ask again: one trigger, or everybody who listens now. Judged against the item as it was before the event.
 
-    A replay of a replay links to the first event.
+    A replay of a replay links to the first event. Raises InputsPurged where its content is no longer kept.
     """
     order = order_of(event, trigger=trigger, is_cooldown_bypassed=is_cooldown_bypassed)
     incoming = Incoming(
@@ -38,7 +39,9 @@ def replay(
 
 
 def order_of(event: Event, *, trigger: Trigger | None, is_cooldown_bypassed: bool = False) -> Order:
-    """The order that asks about a stored event once more."""
+    """The order that asks about a stored event once more. Raises InputsPurged."""
+    if event.purged_at is not None:
+        raise InputsPurged(event)
     origin_id = event.replay_of_id or event.pk
     return Order(
         source=event.source,

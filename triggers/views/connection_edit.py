@@ -120,6 +120,7 @@ class EditConnection(_ConnectionForm):
             "webhook_url": public_url(self.request, f"/hooks/{endpoint.path}") if endpoint else "",
             "new_secret_url": reverse("connection-secret", args=[row.pk]) if endpoint else "",
             "revoke_url": reverse("connection-revoke", args=[row.pk]) if endpoint else "",
+            "retention_url": reverse("connection-retention", args=[row.pk]) if self.may(Operation.SET_LIMITS) else "",
         }
 
     def form(self, data: Any, **kwargs: Any) -> forms.Form:

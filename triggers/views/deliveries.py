@@ -13,14 +13,17 @@ from django.utils import timezone
 from accounts.enums import Source
 from accounts.models import Connection
 from accounts.operations import Operation
+from accounts.views.answers import refused
 from accounts.views.base import PageView, SignedInView
 from accounts.views.downloads import attachment
 from accounts.views.filtering import Choice, Filters, Pin, searched, wanted_id
 from accounts.views.lists import ListPage
+from dct_site.kernel.rest.problems import Problem
 from triggers.enums import DeliveryStatus, Origin, Refusal
 from triggers.models import Delivery, DeliveryOutcome, Event
 from triggers.selectors.events import deliveries_visible_to, events_of_delivery, events_visible_to
 from triggers.services.answers import count_answers
+from triggers.services.tombstones import INPUTS_PURGED, gone_since
 from triggers.views.events import told
 from triggers.views.links import delivery_number, link_to_delivery, link_to_event
 from workspaces.enums import TrustTier
@@ -73,7 +76,7 @@ class DeliveriesPage(ListPage[Delivery]):
                 "reason": reason_of(row),
                 "duplicates": repeats_of(row),
                 "events": events[row.pk],
-                "size": getattr(row, "size", None),
+                "size": getattr(row, "size", None) if row.purged_at is None else None,
                 "received_at": row.received_at,
             }
             for row in rows
@@ -105,9 +108,10 @@ class DeliveryPage(PageView):
             "headers": None,
             "body": None,
             "body_note": "",
+            "gone": gone_since(row.purged_at),
             "events": self._events(events),
         }
-        if is_raw:
+        if is_raw and row.purged_at is None:
             shown |= _raw(row)
             shown["download_url"] = reverse("delivery-body", args=[row.pk])
         return {"delivery": shown}
@@ -120,9 +124,11 @@ class DeliveryPage(PageView):
 class DeliveryBody(SignedInView):
     """The raw body, as an attachment that no browser opens by itself."""
 
-    def get(self, request: HttpRequest, pk: int) -> HttpResponse:  # noqa: ARG002
+    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         row = self.find(deliveries_visible_to(user=self.user), pk=pk)
         self.require(Operation.VIEW_RAW, row)
+        if row.purged_at is not None:
+            return refused(request, Problem(410, INPUTS_PURGED, gone_since(row.purged_at)))
         return attachment(bytes(row.body), f"{delivery_number(pk)}.bin")
 
 

@@ -50,7 +50,8 @@ def draft_state(
 
 def samples_of(trigger: Trigger, *, user: User) -> list[Event]:
     """The last events that the draft would have been asked about, newest first."""
-    return list(events_visible_to(user=user).filter(events_heard_by(trigger.draft)).order_by("-id")[:SAMPLES])
+    rows = events_visible_to(user=user).filter(events_heard_by(trigger.draft), purged_at=None)
+    return list(rows.order_by("-id")[:SAMPLES])
 
 
 def shown_samples(samples: Sequence[Event], chosen: Event | None) -> list[Shown]:
@@ -71,7 +72,7 @@ def _judged(draft: Mapping[str, Any], sample: Event | None) -> tuple[Shown | Non
         return None, None
     item, is_purged = item_then(sample)
     if is_purged:
-        words = "What its item was then is no longer kept. Choose another sample."
+        words = "What it said, or what its item was then, is no longer kept. Choose another sample."
         return {"tone": "off", "icon": "question-circle", "strong": "Cannot tell", "text": words}, None
     verdict = judge(document=draft, event=event_facts(sample), item=item)
     looks = {

@@ -17,6 +17,7 @@ from triggers.selectors.events import deliveries_visible_to, events_visible_to
 from triggers.selectors.triggers import triggers_visible_to
 from triggers.services.explain import Explanation, explain, explain_all
 from triggers.services.replay import replay
+from triggers.services.tombstones import gone_since
 from triggers.views.links import (
     delivery_number,
     event_number,
@@ -59,6 +60,7 @@ class EventPage(PageView):
             "data": self._data(event),
             "hits": [f"changes.{path}" for path in event.changes] if current is not None else [],
             "raw_url": self._raw_url(event),
+            "gone": gone_since(event.purged_at, "What it said"),
         }
 
     def _current(self, event: Event, answers: Sequence[Explanation]) -> Explanation | None:
@@ -86,7 +88,7 @@ class EventPage(PageView):
             "item": link_to_item(event.item) if event.item is not None else None,
             "replay_lines": REPLAY_LINES,
         }
-        if self.may(Operation.FIRE, event):
+        if event.purged_at is None and self.may(Operation.FIRE, event):
             shown["replay_url"] = reverse("event-replay", args=[event.pk])
         return shown
 
@@ -100,7 +102,7 @@ class EventPage(PageView):
             {"name": "Connection", "words": event.connection.name},
             {"name": "Origin", "words": Origin(event.origin).label},
             {"name": "Trust", "words": TrustTier(event.trust_tier).label},
-            {"name": "By", "words": event.actor or "nobody named"},
+            {"name": "By", "words": event.actor or ("no longer kept" if event.purged_at else "nobody named")},
             {"name": "Happened", "words": _exact(event.time)},
             {"name": "Received", "words": _exact(event.accepted_at)},
             {"name": "Decided", "words": _exact(event.decided_at)},

@@ -1,0 +1,133 @@
+"""Taking away what is no longer kept, in small batches; a tombstone stays, so that repeats are still known as such.
+
+Rows are emptied, not deleted. A delivery keeps its key and its body's hash (what makes a repeat a duplicate), an event
+its type, time and change key, a decision its outcome. Each batch is one statement that looks again at what
+it may touch: a round may be killed anywhere, repeated, and run twice at once.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Exists, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Length
+
+from triggers.enums import ExecutionStatus
+from triggers.models import Decision, Delivery, Event, Execution, Firing, PendingDelivery, Retention
+from triggers.services.retention import connections_by_days
+
+BATCH = 200
+BATCH_BYTES = 2 * 1024 * 1024
+"""Per transaction: it must not hold SQLite's write lock for longer than 20 ms."""
+BATCHES = 5
+"""Per call, so that the clock has time for the rest of its work."""
+REST = timedelta(minutes=1)
+"""From a round that found nothing more to the next look."""
+_CONNECTIONS = 500
+"""Ids in one question."""
+_OPEN = [status for status in ExecutionStatus if status not in Execution.MOVES.terminal]
+
+
+def purge_due(*, now: datetime, batches: int = BATCHES) -> int:
+    """Empty up to ``batches`` batches of what was kept long enough; returns how many rows that were.
+
+    Never what waits for its decision, nor what an open execution came of. Called by the clock; it looks once in REST,
+    and goes on at once while there is more.
+    """
+    swept = Retention.objects.filter(is_default=True).values_list("swept_at", flat=True).first()
+    if swept is not None and swept <= now < swept + REST:
+        return 0
+    done = 0
+    for keeping in KEEPINGS:
+        for rows in keeping.due(now):
+            while ids := keeping.batch(rows):
+                if batches == 0:
+                    return done
+                done += keeping.empty(ids, now)
+                batches -= 1
+    Retention.objects.update_or_create(is_default=True, defaults={"swept_at": now})
+    return done
+
+
+def busy_events(ref: str) -> Q:
+    """Whether the event behind ``ref`` led to an execution that still goes on."""
+    own = Execution.objects.filter(event=OuterRef(ref), status__in=_OPEN)
+    shared = Firing.objects.filter(event=OuterRef(ref), execution__status__in=_OPEN)
+    return Q(Exists(own)) | Q(Exists(shared))
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """One kind of row: whose days, since when it counts, which may be emptied, and what is empty then."""
+
+    days: str
+    since: str
+    connection: str
+    rows: Callable[[], QuerySet[Any]]
+    emptied: Mapping[str, Any]
+    size: Any
+
+    def due(self, now: datetime) -> Iterator[QuerySet[Any]]:
+        """What was kept long enough, connection by connection."""
+        for days, connections in connections_by_days(self.days).items():
+            ended = {f"{self.since}__lt": now - timedelta(days=days)}
+            for start in range(0, len(connections), _CONNECTIONS):
+                part = connections[start : start + _CONNECTIONS]
+                yield self.rows().filter(**{f"{self.connection}__in": part}, **ended)
+
+    def batch(self, rows: QuerySet[Any]) -> Sequence[int]:
+        """The ids of some of them, as many as one transaction takes; read without a lock."""
+        found: list[int] = []
+        total = 0
+        for pk, size in rows.order_by().values_list("pk", self.size)[:BATCH]:
+            total += size
+            if found and total > BATCH_BYTES:
+                break
+            found.append(pk)
+        return found
+
+    def empty(self, ids: Collection[int], now: datetime) -> int:
+        """Empty these rows, but for those that may not be touched (any more)."""
+        return self.rows().filter(pk__in=ids).update(**self.emptied, purged_at=now)
+
+
+def _deliveries() -> QuerySet[Delivery]:
+    pending = PendingDelivery.objects.filter(delivery=OuterRef("pk"))
+    busy = Event.objects.filter(busy_events("pk"), delivery_id=OuterRef("pk"))
+    return Delivery.objects.filter(~Exists(pending), ~Exists(busy), purged_at=None)
+
+
+def _events() -> QuerySet[Event]:
+    return Event.objects.filter(~busy_events("pk"), purged_at=None)
+
+
+def _decisions() -> QuerySet[Decision]:
+    return Decision.objects.filter(~busy_events("event_id"), purged_at=None)
+
+
+DELIVERIES = Keeping(
+    days="deliveries_days",
+    since="received_at",
+    connection="connection_id",
+    rows=_deliveries,
+    emptied={"body": b"", "headers": {}},
+    size=Length("body"),
+)
+EVENTS = Keeping(
+    days="events_days",
+    since="accepted_at",
+    connection="connection_id",
+    rows=_events,
+    emptied={"subject": "", "actor": "", "facts": {}, "data": {}, "changes": {}, "before": {}},
+    size=Value(0),
+)
+DECISIONS = Keeping(
+    days="decisions_days",
+    since="at",
+    connection="event__connection_id",
+    rows=_decisions,
+    emptied={"because": {}, "facts": {}, "detail": ""},
+    size=Value(0),
+)
+KEEPINGS = (DELIVERIES, EVENTS, DECISIONS)
