@@ -1,18 +1,29 @@
 """The pages about how long things are kept, and the pages of what no longer is."""
 
 import pytest
+from django.utils import timezone
 
-from accounts.enums import Role
-from accounts.models import AuditEntry
+from accounts.actor import Actor
+from accounts.enums import Role, Source
+from accounts.models import AuditEntry, Connection
 from tests.factories.accounts import make_user
 from tests.factories.workspaces import make_connection
-from tests.triggers.views.happening import NOON, World, client_of, make_world
+from tests.factories.world import NOON
+from tests.triggers.views.happening import World, client_of, make_world
 from tests.triggers.views.people import Visitor
 from triggers.models import Delivery, Event, Retention
+from triggers.services.endpoints import create_webhook_connection
 from triggers.services.retention import days_of, default_retention, retention_of
 
 pytestmark = pytest.mark.django_db
 SINCE = "no longer kept, since 2026-11-20 12:00 UTC."
+
+
+def make_webhook() -> Connection:
+    owner = make_user()
+    now = timezone.now()
+    made = create_webhook_connection(name="Hooks", source=Source.WEBHOOK, owner=owner, by=Actor.system(), now=now)
+    return made.connection
 
 
 def purged() -> World:
@@ -64,7 +75,10 @@ def test_others_may_not_open_the_pages(ceo: Visitor, support: Visitor) -> None:
 
 
 def test_the_way_to_them_is_shown_to_those_who_may(developer: Visitor, support: Visitor) -> None:
+    edit = f"/connections/{make_webhook().pk}/"
     assert "/retention/" in developer.get("/limits/").content.decode()
+    assert "retention/" in developer.get(edit).content.decode()
+    assert "retention/" not in support.get(edit).content.decode()
     assert developer.get("/connections/987654/retention/").status_code == 404
 
 
