@@ -17,10 +17,10 @@ from triggers.enums import ExecutionStatus
 from triggers.models import Decision, Delivery, Event, Execution, Firing, PendingDelivery, Retention
 from triggers.services.retention import connections_by_days
 
-BATCH = 200
-BATCH_BYTES = 2 * 1024 * 1024
-"""Per transaction: it must not hold SQLite's write lock for longer than 20 ms."""
-BATCHES = 5
+BATCH = 50
+BATCH_BYTES = 256 * 1024
+"""Per transaction: it must not hold SQLite's write lock for longer than 20 ms. One larger body still goes whole."""
+BATCHES = 20
 """Per call, so that the clock has time for the rest of its work."""
 REST = timedelta(minutes=1)
 """From a round that found nothing more to the next look."""
@@ -59,11 +59,13 @@ def busy_events(ref: str) -> Q:
 
 @dataclass(frozen=True)
 class Keeping:
-    """One kind of row: whose days, since when it counts, which may be emptied, and what is empty then."""
+    """One kind of row: whose days, since when it counts, those of some connections, which may be emptied, and what is
+    empty then.
+    """
 
     days: str
     since: str
-    connection: str
+    of: Callable[[QuerySet[Any], Sequence[int]], QuerySet[Any]]
     rows: Callable[[], QuerySet[Any]]
     emptied: Mapping[str, Any]
     size: Any
@@ -74,7 +76,7 @@ class Keeping:
             ended = {f"{self.since}__lt": now - timedelta(days=days)}
             for start in range(0, len(connections), _CONNECTIONS):
                 part = connections[start : start + _CONNECTIONS]
-                yield self.rows().filter(**{f"{self.connection}__in": part}, **ended)
+                yield self.of(self.rows().filter(**ended), part)
 
     def batch(self, rows: QuerySet[Any]) -> Sequence[int]:
         """The ids of some of them, as many as one transaction takes; read without a lock."""
@@ -106,10 +108,19 @@ def _decisions() -> QuerySet[Decision]:
     return Decision.objects.filter(~busy_events("event_id"), purged_at=None)
 
 
+def _of_connections(rows: QuerySet[Any], ids: Sequence[int]) -> QuerySet[Any]:
+    return rows.filter(connection_id__in=ids)
+
+
+def _of_their_events(rows: QuerySet[Decision], ids: Sequence[int]) -> QuerySet[Decision]:
+    # Joined, SQLite walks through every event of the connection; so it begins with what is old.
+    return rows.filter(Exists(Event.objects.filter(pk=OuterRef("event_id"), connection_id__in=ids)))
+
+
 DELIVERIES = Keeping(
     days="deliveries_days",
     since="received_at",
-    connection="connection_id",
+    of=_of_connections,
     rows=_deliveries,
     emptied={"body": b"", "headers": {}},
     size=Length("body"),
@@ -117,7 +128,7 @@ DELIVERIES = Keeping(
 EVENTS = Keeping(
     days="events_days",
     since="accepted_at",
-    connection="connection_id",
+    of=_of_connections,
     rows=_events,
     emptied={"subject": "", "actor": "", "facts": {}, "data": {}, "changes": {}, "before": {}},
     size=Value(0),
@@ -125,7 +136,7 @@ EVENTS = Keeping(
 DECISIONS = Keeping(
     days="decisions_days",
     since="at",
-    connection="event__connection_id",
+    of=_of_their_events,
     rows=_decisions,
     emptied={"because": {}, "facts": {}, "detail": ""},
     size=Value(0),
