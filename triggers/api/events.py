@@ -237,7 +237,7 @@ class DecisionSerializer(serializers.ModelSerializer[Decision]):
         read_only_fields = fields
 
     def get_note(self, row: Decision) -> str:
-        return gone_since(row.purged_at, "Why")
+        return gone_since(row.purged_at, "The reason")
 
 
 class DecisionDetail(DecisionSerializer):

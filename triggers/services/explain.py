@@ -84,7 +84,7 @@ def _fired(event: Event) -> Mapping[int, int]:
 
 
 def _stored(trigger: Trigger, decision: Decision, fired: Mapping[int, int]) -> Explanation:
-    gone = gone_since(decision.purged_at, "Why")
+    gone = gone_since(decision.purged_at, "The reason")
     return Explanation(
         trigger=trigger,
         revision=decision.revision,

@@ -81,7 +81,7 @@ def test_a_purged_event_and_decision_say_so_too(world: World) -> None:
     event = caller.get(f"{V1}events/{world.event.pk}/").json()
     decision = caller.get(f"{V1}decisions/{world.decision.pk}/").json()
     assert (event["facts"], event["data"], event["note"]) == (None, None, f"Its content is {SINCE}")
-    assert (decision["outcome"], decision["note"]) == ("fired", f"Why is {SINCE}")
+    assert (decision["outcome"], decision["note"]) == ("fired", f"The reason is {SINCE}")
 
 
 def test_explain_answers_inputs_purged(world: World) -> None:

@@ -331,7 +331,7 @@ def test_explain_says_of_a_trigger_that_fired_that_it_did_and_that_the_reasons_a
     answer = explain(event=event, trigger=trigger)
 
     assert (answer.outcome, answer.is_purged, answer.because) == (Outcome.FIRED, True, {})
-    assert answer.detail == answer.summary == "Why is no longer kept, since 2029-08-16 12:00 UTC."
+    assert answer.detail == answer.summary == "The reason is no longer kept, since 2029-08-16 12:00 UTC."
     assert answer.execution_id == Execution.objects.get().pk
 
 
