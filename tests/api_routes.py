@@ -33,6 +33,12 @@ class Route:
         return self.view.operations.get(self.action)
 
     @property
+    def media_type(self) -> str:
+        """What its body is sent as."""
+        is_event = (self.resource, self.action) == ("events", "create")
+        return "application/cloudevents+json" if is_event else "application/json"
+
+    @property
     def is_detail(self) -> bool:
         return "<" in self.pattern
 
@@ -87,6 +93,7 @@ def valid_body(route: Route, world: World) -> dict[str, Any]:
         ("connections", "create"): {"name": name, "source": "webhook"},
         ("context-items", "create"): {"connection_id": world.connection.pk, "kind": "issue", "external_key": name},
         ("deliverables", "waive"): {"reason": "Not needed."},
+        ("events", "create"): {"specversion": "1.0", "id": name, "source": "/tests", "type": "tests.made"},
         ("executions", "answer"): {"text": "Yes."},
         ("executions", "extend_deadline"): {"until": "2999-01-01T00:00:00Z"},
         ("feature-toggles", "partial_update"): {"is_on": True},

@@ -10,7 +10,6 @@ LATER = {
     Operation.GIT,
     Operation.DEPLOY_TESTING,
     Operation.DEPLOY_PRODUCTION,
-    Operation.POST_EVENTS,
     Operation.APPROVE,
     Operation.TRIGGER_PACKAGES,
     Operation.WORKFLOWS,

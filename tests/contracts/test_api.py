@@ -50,7 +50,7 @@ def call(client: Client, route: Route, world: World, body: Any = None, **headers
     """Make the call with a JSON body; whatever it changes is rolled back."""
     with transaction.atomic():
         data = {} if route.method == "get" else {"data": json.dumps({} if body is None else body)}
-        content = {} if route.method == "get" else {"content_type": JSON}
+        content = {} if route.method == "get" else {"content_type": route.media_type}
         response = getattr(client, route.method)(route.address(world), **data, **content, headers=headers)
         transaction.set_rollback(True)
     return response

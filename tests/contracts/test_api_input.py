@@ -74,7 +74,7 @@ def fields_of(route: Route, schema: dict[str, Any]) -> dict[str, Any]:
     body = schema["paths"][paths.pop()][route.method].get("requestBody")
     if body is None:
         return {}
-    name = body["content"][JSON]["schema"]["$ref"].rpartition("/")[2]
+    name = body["content"][route.media_type]["schema"]["$ref"].rpartition("/")[2]
     properties: dict[str, Any] = schema["components"]["schemas"][name].get("properties", {})
     return properties
 
@@ -90,7 +90,7 @@ def _is_at(path: str, route: Route) -> bool:
 
 def send(client: Client, route: Route, world: World, raw: bytes) -> Any:
     with transaction.atomic():
-        response = getattr(client, route.method)(route.address(world), data=raw, content_type=JSON)
+        response = getattr(client, route.method)(route.address(world), data=raw, content_type=route.media_type)
         transaction.set_rollback(True)
     return response
 
@@ -160,7 +160,8 @@ def test_what_is_not_safe_json_is_refused(client: Client, raw: bytes) -> None:
 
 def test_a_field_that_does_not_exist_is_refused(client: Client, world: World, schema: dict[str, Any]) -> None:
     for route in WRITING:
-        if fields_of(route, schema):
+        # Of a CloudEvent, another name is an extension.
+        if fields_of(route, schema) and route.media_type == JSON:
             response = send(client, route, world, b'{"nmae": "misspelt"}')
             assert response.status_code == 400, str(route)
             assert "nmae" in {error["path"] for error in response.json()["errors"]}, str(route)

@@ -22,11 +22,12 @@ from triggers.api.links import public_url
 from triggers.api.retention import RetentionActions
 from triggers.enums import Verification
 from triggers.models import WebhookEndpoint
-from triggers.services import connections, endpoints, mailboxes
+from triggers.services import cloudevents, connections, endpoints, mailboxes
 from triggers.sources.email.settings import Security
 
+_NOT_OF = {Source.EMAIL: ("tenant", "config", "endpoint"), Source.CLOUDEVENTS: ("secret", "endpoint", "mailbox")}
 _TAKEN = "You have a connection of this name already. Choose another."
-MAKEABLE = [(one.value, one.label) for one in (Source.GITHUB, Source.WEBHOOK, Source.EMAIL)]
+MAKEABLE = [(one.value, one.label) for one in (Source.GITHUB, Source.WEBHOOK, Source.EMAIL, Source.CLOUDEVENTS)]
 
 
 class EndpointSerializer(serializers.ModelSerializer[WebhookEndpoint]):
@@ -55,7 +56,7 @@ class EndpointSerializer(serializers.ModelSerializer[WebhookEndpoint]):
 
 
 class ConnectionSerializer(serializers.ModelSerializer[Connection]):
-    """An outside system. ``endpoint`` is null for one that is polled."""
+    """An outside system. ``endpoint`` is null where no webhooks arrive."""
 
     owner = serializers.CharField(source="owner.username")
     endpoint = EndpointSerializer(allow_null=True, default=None)
@@ -133,8 +134,8 @@ class MailboxInput(Input):
 
 
 class NewConnection(Input):
-    """A connection to make: to webhooks (``endpoint``, a secret is made where none is given) or, for the source
-    ``email``, to a mailbox (``mailbox``, with its password as ``secret``).
+    """A connection to make: to webhooks (``endpoint``, a secret is made where none is given), for the source ``email``
+    to a mailbox (``mailbox``, with its password as ``secret``), for ``cloudevents`` to what is sent to ``events/``.
     """
 
     name = LineField(max_length=200)
@@ -146,9 +147,9 @@ class NewConnection(Input):
     mailbox = MailboxInput(required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """A mailbox has settings of its own; a webhook has no mailbox."""
+        """A mailbox has settings of its own; a webhook has no mailbox; who sends to the API signs in."""
         is_mail = attrs["source"] == Source.EMAIL
-        for name in ("tenant", "config", "endpoint") if is_mail else ("mailbox",):
+        for name in _NOT_OF.get(attrs["source"], ("mailbox",)):
             if name in attrs:
                 raise ValidationError({name: [f"A connection of the source {attrs['source']} has no {name}."]})
         for name in ("mailbox", "secret") if is_mail else ():
@@ -160,13 +161,13 @@ class NewConnection(Input):
 class ShownSecret(serializers.Serializer[Any]):
     """A secret, told once."""
 
-    secret = serializers.CharField(help_text="Told once; keep it now. Empty for a mailbox.")
+    secret = serializers.CharField(help_text="Told once; keep it now. Empty where none is made.")
 
 
 class MadeConnection(ConnectionSerializer):
     """A new connection, with its secret."""
 
-    secret = serializers.CharField(help_text="Told once; keep it now. Empty for a mailbox.")
+    secret = serializers.CharField(help_text="Told once; keep it now. Empty where none is made.")
 
     class Meta(ConnectionSerializer.Meta):
         fields = (*ConnectionSerializer.Meta.fields, "secret")  # type: ignore[assignment]
@@ -216,8 +217,15 @@ class ConnectionViewSet(RetentionActions):
         wanted = self.body(NewConnection)
         source = Source(wanted.pop("source"))
         with unique("name", _TAKEN):
-            made, shown = self._make_mail(wanted) if source == Source.EMAIL else self._make_webhook(source, wanted)
+            made, shown = self._make(source, wanted)
         return self.respond(made, status=201, more={"secret": shown})
+
+    def _make(self, source: Source, wanted: dict[str, Any]) -> tuple[Connection, str]:
+        if source == Source.EMAIL:
+            return self._make_mail(wanted)
+        if source == Source.CLOUDEVENTS:
+            return cloudevents.create_connection(**wanted, owner=self.user, by=self.actor, now=self.now), ""
+        return self._make_webhook(source, wanted)
 
     def _make_webhook(self, source: Source, wanted: dict[str, Any]) -> tuple[Connection, str]:
         settings = wanted.pop("endpoint", {})
@@ -282,5 +290,5 @@ def _mailbox_password(row: Connection, secret: str) -> str:
 def _endpoint_of(connection: Connection) -> WebhookEndpoint:
     endpoint = WebhookEndpoint.objects.filter(connection=connection).first()
     if endpoint is None:
-        raise ValidationError({"endpoint": ["This connection is polled; it has no webhook endpoint."]})
+        raise ValidationError({"endpoint": ["No webhooks arrive at this connection; it has no endpoint."]})
     return endpoint

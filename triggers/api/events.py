@@ -3,27 +3,42 @@
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
+from django.utils.cache import patch_vary_headers
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.decorators import action
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.base import ReadingViewSet
 from accounts.enums import Source
+from accounts.models import Connection
 from accounts.operations import Operation
-from accounts.permissions import may
+from accounts.permissions import may, visible
 from dct_site.kernel.rest.filters import IdFilter
 from dct_site.kernel.rest.inputs import IdField, Input
+from triggers.api.cloudevents import (
+    JSON,
+    CloudEventRenderer,
+    CloudEventSerializer,
+    SentEvent,
+    WholeBody,
+    as_cloudevent,
+)
+from triggers.api.links import public_url
 from triggers.enums import Origin, Outcome, Suppression
 from triggers.models import Decision, Event
 from triggers.selectors.decisions import decisions_visible_to
 from triggers.selectors.events import events_visible_to
 from triggers.selectors.triggers import triggers_visible_to
+from triggers.services import cloudevents
 from triggers.services.explain import Explanation, explain, explain_all
 from triggers.services.replay import replay
 from triggers.services.tombstones import INPUTS_PURGED, gone_since
+from triggers.sources.cloudevents.http import STRUCTURED
 
 
 class EventSerializer(serializers.ModelSerializer[Event]):
@@ -155,12 +170,69 @@ class EventViewSet(ReadingViewSet):
     operations: ClassVar = {
         "list": Operation.VIEW,
         "retrieve": Operation.VIEW,
+        "create": Operation.POST_EVENTS,
         "explain": Operation.VIEW,
         "replay": Operation.FIRE,
     }
 
     def rows(self) -> QuerySet[Event]:
         return events_visible_to(user=self.user)
+
+    def get_parsers(self) -> list[BaseParser]:
+        """A sent event is stored as it arrived."""
+        method = getattr(self, "action_map", None) or {}
+        return [WholeBody()] if "create" in method.values() else super().get_parsers()
+
+    def get_renderers(self) -> list[BaseRenderer]:
+        """One event is given out as a CloudEvent too."""
+        return [*super().get_renderers(), *([CloudEventRenderer()] if self.action == "retrieve" else [])]
+
+    @extend_schema(responses={(200, JSON): EventDetail, (200, STRUCTURED): CloudEventSerializer})
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """One event; as a CloudEvent for who accepts ``application/cloudevents+json``."""
+        event = self.get_object()
+        if isinstance(request.accepted_renderer, CloudEventRenderer):
+            source = public_url(request, f"/api/v1/connections/{event.connection_id}/")
+            response = Response(
+                as_cloudevent(event, source=source, with_data=self.may(Operation.VIEW_RAW, event)),
+            )
+        else:
+            response = self.respond(event)
+        patch_vary_headers(response, ["Accept"])
+        return response
+
+    @extend_schema(
+        parameters=[OpenApiParameter("connection", int, description="Where it belongs; else your own first one.")],
+        request={STRUCTURED: CloudEventSerializer},
+        responses={202: SentEvent},
+    )
+    def create(self, request: Request) -> Response:
+        """Send one event as a CloudEvent: structured, or binary with JSON and ``ce-`` headers.
+
+        It is on disk before the answer, once for each ``source`` and ``id``.
+        """
+        # Without a body there is nothing that DRF parses.
+        sent: object = request.data
+        receipt = cloudevents.send_event(
+            connection=self._connection(request),
+            headers=dict(request.headers),
+            body=sent if isinstance(sent, bytes) else b"",
+            sender=self.user,
+            by=self.actor,
+            now=self.now,
+        )
+        told = {"duplicate": receipt.duplicate, "key_conflict": receipt.key_conflict}
+        return Response({"delivery": receipt.delivery_id, **told}, status=202)
+
+    def _connection(self, request: Request) -> Connection | None:
+        if "connection" not in request.query_params:
+            return None
+        wanted = _WantedConnection(data={"connection": request.query_params["connection"]})
+        wanted.is_valid(raise_exception=True)
+        rows = visible(Connection.objects.all(), user=self.user)
+        connection: Connection = self.seen(rows, wanted.validated_data["connection"], "connection")
+        self.require(Operation.POST_EVENTS, connection)
+        return connection
 
     @extend_schema(
         parameters=[OpenApiParameter("trigger", int, description="Only this trigger's answer.")],
@@ -205,6 +277,10 @@ class EventViewSet(ReadingViewSet):
 
 class _Wanted(serializers.Serializer[Any]):
     trigger = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
+
+
+class _WantedConnection(serializers.Serializer[Any]):
+    connection = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
 
 
 def _shown(answer: Explanation) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 from dct_site.kernel.rest import problems
 from dct_site.kernel.rest.problems import FieldError, Problem
 from triggers.services.attention import NotWaiting
+from triggers.services.cloudevents import NotSendable
 from triggers.services.dry_run import NothingToTry
 from triggers.services.endpoints import InvalidEndpoint
 from triggers.services.executions import AlreadyOver, BadDeadline, NotOver
@@ -15,6 +16,8 @@ from triggers.services.listeners import NotPolled
 from triggers.services.standing import NotPublished
 from triggers.services.tombstones import INPUTS_PURGED, InputsPurged
 from triggers.services.validation import InvalidDocument
+from triggers.sources.cloudevents.event import NotACloudEvent
+from triggers.sources.cloudevents.http import NotTaken
 from triggers.sources.email.settings import InvalidMailSettings
 
 
@@ -34,6 +37,8 @@ def register() -> None:
     problems.register(InvalidDocument, _listed)
     problems.register(InvalidEndpoint, _listed)
     problems.register(InvalidMailSettings, _listed)
+    problems.register(NotACloudEvent, _listed)
+    problems.register(NotTaken, lambda error: Problem(415, "unsupported_media_type", str(error)))
     problems.register(NothingToTry, lambda error: Problem(400, "no_event", str(error)))
     problems.register(BadDeadline, lambda error: Problem(400, "invalid", str(error)))
     for kind, code in (
@@ -45,5 +50,6 @@ def register() -> None:
         (NotWaiting, "not_waiting"),
         (NotPolled, "not_polled"),
         (InputsPurged, INPUTS_PURGED),
+        (NotSendable, "not_sendable"),
     ):
         problems.register(kind, partial(_conflict, code=code))

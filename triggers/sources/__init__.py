@@ -2,10 +2,11 @@
 
 from dct_site.kernel.registry import Registry
 from triggers.sources.base import Source
+from triggers.sources.cloudevents.source import SOURCE as CLOUDEVENTS
 from triggers.sources.email.source import SOURCE as EMAIL
 from triggers.sources.github.source import SOURCE as GITHUB
 from triggers.sources.webhook.source import SOURCE as WEBHOOK
 
 registry: Registry[Source] = Registry("sources")
-for _source in (EMAIL, GITHUB, WEBHOOK):
+for _source in (CLOUDEVENTS, EMAIL, GITHUB, WEBHOOK):
     registry.register(_source.kind, _source)

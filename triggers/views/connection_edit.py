@@ -15,7 +15,7 @@ from accounts.operations import Operation
 from accounts.views.answers import done
 from accounts.views.forms import FormPage, Refused
 from triggers.models import WebhookEndpoint
-from triggers.services import endpoints, mailboxes
+from triggers.services import cloudevents, endpoints, mailboxes
 from triggers.services.connections import change_connection
 from triggers.services.egress import OPENINGS
 from triggers.sources.base import PollFailed
@@ -24,6 +24,7 @@ from triggers.views import connection_forms as fields
 from triggers.views.addresses import public_url
 from triggers.views.connections import NewSecret, connections_visible_to
 
+EVENTS_URL = "/api/v1/events/"
 ENDPOINT = ("verification", "signature_header", "timestamp_header", "id_header", "id_path", "allowed_actors")
 MAIL = ("host", "port", "security", "username", "folder", "address", "authserv_id", "allowed_actors", *OPENINGS)
 HELP: Mapping[str, Sequence[str]] = {
@@ -37,6 +38,11 @@ HELP: Mapping[str, Sequence[str]] = {
         "The sender signs the raw body with HMAC-SHA256 and sends the signature in a header.",
         "Without an id nothing is taken for a repeat.",
     ),
+    Source.CLOUDEVENTS: (
+        "Your programs send to POST /api/v1/events/ with an API token that may post events.",
+        "Saving makes the connection that they name there. There is no secret beside the token.",
+        "The same source and id again is a repeat.",
+    ),
     Source.EMAIL: (
         "The first look sets a baseline: mails that are there already fire nothing.",
         "Mails are read, never changed, moved or deleted.",
@@ -46,6 +52,7 @@ HELP: Mapping[str, Sequence[str]] = {
 FORMS: Mapping[str, tuple[type[forms.Form], type[forms.Form], str]] = {
     Source.GITHUB: (fields.GitHubForm, fields.GitHubEditForm, "Connect GitHub"),
     Source.WEBHOOK: (fields.WebhookForm, fields.WebhookEditForm, "Connect a webhook"),
+    Source.CLOUDEVENTS: (fields.ConnectionForm, fields.CloudEventsEditForm, "Take CloudEvents"),
     Source.EMAIL: (fields.NewMailForm, fields.MailEditForm, "Connect a mailbox"),
 }
 
@@ -69,7 +76,7 @@ class _ConnectionForm(FormPage):
 
 
 class NewConnection(_ConnectionForm):
-    """A connection of one source (``github``, ``webhook``, ``email``)."""
+    """A connection of one source (``github``, ``webhook``, ``email``, ``cloudevents``)."""
 
     def context(self, **kwargs: Any) -> dict[str, Any]:
         source = kwargs["source"]
@@ -86,6 +93,8 @@ class NewConnection(_ConnectionForm):
         values, source = dict(form.cleaned_data), Source(kwargs["source"])
         if source == Source.EMAIL:
             return self._mailbox(values)
+        if source == Source.CLOUDEVENTS:
+            return self._for_events(values["name"])
         name, tenant = values.pop("name"), values.pop("tenant")
         with _said_at_fields(), _unique_name():
             made = endpoints.create_webhook_connection(
@@ -95,6 +104,12 @@ class NewConnection(_ConnectionForm):
         page.setup(self.request)
         page.now = self.now
         return page.draw_once(name, made.secret, public_url(self.request, f"/hooks/{made.endpoint.path}"))
+
+    def _for_events(self, name: str) -> HttpResponse:
+        with _unique_name(), transaction.atomic():
+            made = cloudevents.create_connection(name=name, owner=self.user, by=self.actor, now=self.now)
+        told = f"{name} takes events: send them to {public_url(self.request, EVENTS_URL)}?connection={made.pk}"
+        return done(self.request, told, goto=reverse("connections"))
 
     def _mailbox(self, values: dict[str, Any]) -> HttpResponse:
         name, password, is_tried = (values.pop(key) for key in ("name", "password", "is_tried"))

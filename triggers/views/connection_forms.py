@@ -1,4 +1,4 @@
-"""The fields of connections: webhooks of GitHub, any signed webhook, a mailbox."""
+"""The fields of connections: webhooks of GitHub, any signed webhook, a mailbox, events that are sent."""
 
 from typing import Any
 
@@ -54,6 +54,10 @@ class ActorsForm(forms.Form):
         label="Trusted people",
         help_text="One name a line, as the other side calls them. What they do may start agents with more rights.",
     )
+
+
+class CloudEventsEditForm(ConnectionForm, StandingForm):
+    """A connection for CloudEvents that exists."""
 
 
 class GitHubForm(ConnectionForm, ActorsForm):

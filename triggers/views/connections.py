@@ -27,6 +27,7 @@ NEW = (
     {"source": Source.GITHUB.value, "label": "GitHub"},
     {"source": Source.EMAIL.value, "label": "Mailbox"},
     {"source": Source.WEBHOOK.value, "label": "Webhook"},
+    {"source": Source.CLOUDEVENTS.value, "label": "CloudEvents"},
 )
 EDITABLE = frozenset(one["source"] for one in NEW)
 OFF = {"state": "paused", "words": "Switched off: not heard at all", "at": None}

@@ -73,6 +73,21 @@ def test_a_webhook_connection_takes_its_own_headers(developer: Visitor) -> None:
     assert endpoint.allowed_actors == ["ann", "bob"]
 
 
+def test_a_connection_for_events_is_made_and_renamed(developer: Visitor) -> None:
+    url = reverse("connection-new", args=["cloudevents"])
+    assert "API token" in developer.get(url).content.decode()
+    developer.post(url, {"name": "Shop"})
+    row = Connection.objects.get(name="Shop")
+    assert (row.source, row.owner, hasattr(row, "endpoint")) == ("cloudevents", developer.user, False)
+    told = developer.get(reverse("connections")).content.decode()
+    assert f"/api/v1/events/?connection={row.pk}" in told
+    assert "already" in developer.post(url, {"name": "Shop"}).content.decode()
+    edit = reverse("connection", args=[row.pk])
+    developer.post(edit, {"name": "Orders", "is_enabled": "on", "is_paused": "on", "version": row.version})
+    row.refresh_from_db()
+    assert (row.name, row.is_paused, row.is_enabled) == ("Orders", True, True)
+
+
 def test_an_unknown_source_is_not_there(developer: Visitor) -> None:
     assert developer.get(reverse("connection-new", args=["carrier-pigeon"])).status_code == 404
     assert developer.post(reverse("connection-new", args=["carrier-pigeon"]), {}).status_code == 404

@@ -1,0 +1,121 @@
+"""CloudEvents that people and programs send: the connection they belong to, and their way into intake."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from itertools import count
+from typing import Any
+
+from django.db import transaction
+
+from accounts.actor import Actor
+from accounts.enums import Source
+from accounts.models import Connection, User
+from accounts.services import audit
+from triggers.services import generation
+from triggers.services.intake import Incoming, Receipt, accept
+from triggers.services.listening import listener_for
+from triggers.sources.cloudevents.http import kept, read
+from workspaces.enums import TrustTier
+
+DEFAULT_NAME = "CloudEvents"
+MAX_BYTES = 2 * 1024 * 1024
+"""As much as a webhook's endpoint takes unless it is told otherwise; the specification asks for 64 kB at least."""
+
+
+class NotSendable(Exception):
+    """The connection takes no events; the message says why and what to do."""
+
+
+def send_event(
+    *,
+    connection: Connection | None,
+    sender: User,
+    headers: Mapping[str, str],
+    body: bytes,
+    by: Actor,
+    now: datetime,
+) -> Receipt:
+    """Take one CloudEvent, as the request that carried it: stored as it arrived, on disk with the commit.
+
+    Without a ``connection`` it goes to the first one of the ``sender``, which is made where there is none.
+
+    The same ``source`` and ``id`` again is a duplicate; with another content it is stored, told as a conflict, and
+    makes no second event. Raises NotTaken, NotACloudEvent and NotSendable.
+    """
+    told = kept(headers)
+    event = read(told | _encoding(headers), body, max_bytes=MAX_BYTES)
+    if connection is None:
+        connection = _own_connection(owner=sender, by=by, now=now)
+    if connection.source != Source.CLOUDEVENTS:
+        raise NotSendable(f"{connection} is not for CloudEvents. Send to a connection of the source cloudevents.")
+    if not connection.is_enabled:
+        raise NotSendable(f"{connection} is switched off. Switch it on first.")
+    incoming = Incoming(
+        connection_id=connection.pk,
+        source=Source.CLOUDEVENTS,
+        body=body,
+        received_at=now,
+        delivery_key=event.key,
+        headers=told,
+        # Whoever sends is signed in, and may send. Whom the event names as its actor is their word only.
+        trust_tier=TrustTier.VERIFIED,
+    )
+    with transaction.atomic():
+        receipt = accept([incoming])[0]
+        if not receipt.duplicate:
+            audit.record(by=by, action="event.sent", obj=connection, now=now, after={"delivery": receipt.delivery_id})
+    return receipt
+
+
+def create_connection(
+    *,
+    name: str,
+    owner: User,
+    by: Actor,
+    now: datetime,
+    tenant: str = "",
+    config: Mapping[str, Any] | None = None,
+) -> Connection:
+    """Make a connection for CloudEvents with the listener that hears it as a whole. It has no endpoint and no secret:
+    senders sign in.
+    """
+    with transaction.atomic():
+        generation.bump()
+        connection = Connection.objects.create(
+            name=name,
+            source=Source.CLOUDEVENTS,
+            owner=owner,
+            tenant=tenant,
+            config=dict(config or {}),
+            created_at=now,
+            updated_at=now,
+        )
+        listener_for(connection=connection, item=None, now=now)
+        after = {"name": name, "source": str(Source.CLOUDEVENTS)}
+        audit.record(by=by, action="connection.created", obj=connection, now=now, after=after)
+    return connection
+
+
+def _own_connection(*, owner: User, by: Actor, now: datetime) -> Connection:
+    found = _first(owner)
+    if found is not None:
+        return found
+    with transaction.atomic():
+        # Two first events at a time: the second one waits here, and finds what the first one made.
+        generation.bump()
+        return _first(owner) or create_connection(name=_free_name(owner), owner=owner, by=by, now=now)
+
+
+def _first(owner: User) -> Connection | None:
+    return Connection.objects.filter(owner=owner, source=Source.CLOUDEVENTS).order_by("pk").first()
+
+
+def _free_name(owner: User) -> str:
+    taken = set(Connection.objects.filter(owner=owner, name__startswith=DEFAULT_NAME).values_list("name", flat=True))
+    names = (DEFAULT_NAME if number == 1 else f"{DEFAULT_NAME} {number}" for number in count(1))
+    return next(name for name in names if name not in taken)
+
+
+def _encoding(headers: Mapping[str, str]) -> dict[str, str]:
+    """What says how the body is packed: looked at, never stored, for it says nothing about what is."""
+    return {name.lower(): value for name, value in headers.items() if name.lower() == "content-encoding"}

@@ -1,0 +1,1 @@
+"""Events that are sent over the API in the form of CloudEvents 1.0."""
