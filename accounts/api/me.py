@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from accounts.api.base import OperationViewSet, ReadingViewSet
 from accounts.enums import TokenScope
-from accounts.models import ApiToken, User
+from accounts.models import EVENTS_PER_MINUTE, ApiToken, User
 from accounts.operations import Operation, Reach
 from accounts.permissions import may, reach_of
 from accounts.services import people
@@ -67,7 +67,7 @@ class TokenSerializer(serializers.ModelSerializer[ApiToken]):
 
     class Meta:
         model = ApiToken
-        fields = ("id", "user", "name", "scopes", "created_at", "expires_at", "last_used_at")
+        fields = ("id", "user", "name", "scopes", "created_at", "expires_at", "last_used_at", "events_per_minute")
         read_only_fields = fields
 
     def get_id(self, row: ApiToken) -> str:
@@ -92,6 +92,9 @@ class NewToken(Input):
         child=serializers.ChoiceField(choices=TokenScope.choices), required=False, max_length=len(TokenScope)
     )
     days = WholeField(min_value=1, max_value=3650, default=365)
+    events_per_minute = WholeField(
+        min_value=1, max_value=1_000_000, default=EVENTS_PER_MINUTE, help_text="What comes faster gets 429."
+    )
 
 
 @extend_schema(parameters=[OpenApiParameter("id", str, OpenApiParameter.PATH)])
@@ -122,7 +125,13 @@ class TokenViewSet(ReadingViewSet):
         wanted = self.body(NewToken)
         scopes = [TokenScope(one) for one in wanted.get("scopes", [])]
         token, text = people.issue_token(
-            user=self.user, name=wanted["name"], scopes=scopes, days=wanted["days"], by=self.actor, now=self.now
+            user=self.user,
+            name=wanted["name"],
+            scopes=scopes,
+            days=wanted["days"],
+            events_per_minute=wanted["events_per_minute"],
+            by=self.actor,
+            now=self.now,
         )
         return self.respond(token, status=201, more={"token": text})
 

@@ -5,9 +5,10 @@ from accounts.models.connection import Connection, Secret
 from accounts.models.heartbeat import Heartbeat
 from accounts.models.idempotency import IdempotencyKey
 from accounts.models.journal import JournalEntry
-from accounts.models.people import ApiToken, FeatureToggle, OperationGrant, User
+from accounts.models.people import EVENTS_PER_MINUTE, ApiToken, FeatureToggle, OperationGrant, User
 
 __all__ = [
+    "EVENTS_PER_MINUTE",
     "ApiToken",
     "AuditEntry",
     "Connection",

@@ -23,12 +23,20 @@ class User(AbstractUser):  # type: ignore[django-manager-missing]
         ]
 
 
+EVENTS_PER_MINUTE = 6000
+
+
 class ApiToken(AbstractAuthToken):  # type: ignore[misc]
     """A hashed, expiring API token; ``scopes`` narrows what it may be used for."""
 
     name = models.CharField(max_length=100, blank=True)
     scopes = models.JSONField(default=list, help_text="Token scopes; empty means full.")
     last_used_at = models.DateTimeField(null=True, blank=True)
+    events_per_minute = models.PositiveIntegerField(
+        default=EVENTS_PER_MINUTE,
+        db_default=EVENTS_PER_MINUTE,
+        help_text="How many events may be posted with it in a minute; the others get 429.",
+    )
 
     def allows(self, scope: TokenScope) -> bool:
         """True where the token carries ``scope`` or is a full one."""

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from accounts.actor import Actor
 from accounts.enums import Role, Toggle, TokenScope
-from accounts.models import ApiToken, FeatureToggle, OperationGrant, User
+from accounts.models import EVENTS_PER_MINUTE, ApiToken, FeatureToggle, OperationGrant, User
 from accounts.operations import TABLE, Operation, Reach
 from accounts.services import audit
 
@@ -76,12 +76,23 @@ def change_password(*, user: User, password: str, by: Actor, now: datetime) -> U
 
 
 def issue_token(
-    *, user: User, name: str, by: Actor, now: datetime, scopes: list[TokenScope] | None = None, days: int = 365
+    *,
+    user: User,
+    name: str,
+    by: Actor,
+    now: datetime,
+    scopes: list[TokenScope] | None = None,
+    days: int = 365,
+    events_per_minute: int = EVENTS_PER_MINUTE,
 ) -> tuple[ApiToken, str]:
     """Make an API token; the text is told once and only its hash is kept."""
     with transaction.atomic():
         token, text = ApiToken.objects.create(
-            user=user, expiry=timedelta(days=days), name=name, scopes=[str(scope) for scope in scopes or []]
+            user=user,
+            expiry=timedelta(days=days),
+            name=name,
+            scopes=[str(scope) for scope in scopes or []],
+            events_per_minute=events_per_minute,
         )
         # The audit log names the digest's head, which finds the token and opens nothing.
         audit.record(

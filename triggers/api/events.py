@@ -1,5 +1,6 @@
 """Events and decisions: what changed, what every trigger answered, and why; and asking again."""
 
+from time import monotonic
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
@@ -13,9 +14,10 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.api.authentication import token_of
 from accounts.api.base import ReadingViewSet
 from accounts.enums import Source
-from accounts.models import Connection
+from accounts.models import EVENTS_PER_MINUTE, Connection
 from accounts.operations import Operation
 from accounts.permissions import may, visible
 from dct_site.kernel.rest.filters import IdFilter
@@ -177,6 +179,25 @@ class EventViewSet(ReadingViewSet):
 
     def rows(self) -> QuerySet[Event]:
         return events_visible_to(user=self.user)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """The rate of a sender is asked before anything else is done, and before an answer is kept for a repeat: a
+        429 must not be the answer to whoever comes again later, as told.
+        """
+        super().initial(request, *args, **kwargs)
+        if self.action == "create":
+            self._admit(request)
+
+    def _admit(self, request: Request) -> None:
+        token = token_of(request)
+        key = ("user", self.user.pk) if token is None else ("token", token.pk)
+        per_minute = EVENTS_PER_MINUTE if token is None else token.events_per_minute
+        try:
+            cloudevents.admit(key=key, per_minute=per_minute, at=monotonic())
+        except cloudevents.TooFast as turned:
+            if turned.is_first:
+                cloudevents.note_too_fast(connection=self._connection(request), sender=self.user, now=self.now)
+            raise
 
     def get_parsers(self) -> list[BaseParser]:
         """A sent event is stored as it arrived."""

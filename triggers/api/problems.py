@@ -6,7 +6,7 @@ from typing import Any
 from dct_site.kernel.rest import problems
 from dct_site.kernel.rest.problems import FieldError, Problem
 from triggers.services.attention import NotWaiting
-from triggers.services.cloudevents import NotSendable
+from triggers.services.cloudevents import NotSendable, TooFast
 from triggers.services.dry_run import NothingToTry
 from triggers.services.endpoints import InvalidEndpoint
 from triggers.services.executions import AlreadyOver, BadDeadline, NotOver
@@ -32,6 +32,10 @@ def _conflict(error: Exception, *, code: str) -> Problem:
     return Problem(409, code, str(error))
 
 
+def _too_fast(error: TooFast) -> Problem:
+    return Problem(429, "rate_limited", str(error), headers=(("Retry-After", str(error.retry_after_s)),))
+
+
 def register() -> None:
     """Called once, where the API's addresses are put together."""
     problems.register(InvalidDocument, _listed)
@@ -39,6 +43,7 @@ def register() -> None:
     problems.register(InvalidMailSettings, _listed)
     problems.register(NotACloudEvent, _listed)
     problems.register(NotTaken, lambda error: Problem(415, "unsupported_media_type", str(error)))
+    problems.register(TooFast, _too_fast)
     problems.register(NothingToTry, lambda error: Problem(400, "no_event", str(error)))
     problems.register(BadDeadline, lambda error: Problem(400, "invalid", str(error)))
     for kind, code in (

@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 
 from dct_site.kernel import safe_json
+from dct_site.kernel.rates import Rates
 from triggers.door.answers import (
     Problem,
     Send,
@@ -24,7 +25,7 @@ from triggers.door.answers import (
     wrong_key,
 )
 from triggers.door.endpoints import Endpoint, Endpoints, Snapshot, Unreadable
-from triggers.door.limits import Budget, Disk, Rates
+from triggers.door.limits import Budget, Disk
 from triggers.door.rejections import KEEP_BYTES, Rejections
 from triggers.door.requests import (
     Disconnected,
@@ -67,9 +68,11 @@ class Door:
         body_deadline_s: float = BODY_DEADLINE_S,
         bytes_in_flight: int = BYTES_IN_FLIGHT,
         has_room: Callable[[], bool] = files.room_for_intake,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.endpoints = Endpoints()
         self._now = now
+        self._monotonic = monotonic
         self._body_deadline_s = body_deadline_s
         self._budget = Budget(bytes_in_flight)
         self._rates = Rates()
@@ -159,7 +162,7 @@ class Door:
         if length is not None and length > endpoint.max_body_bytes:
             self._note(endpoint, headers, b"", Refusal.TOO_LARGE)
             raise too_large(endpoint.max_body_bytes)
-        turned = self._rates.take(endpoint.id, endpoint.rate_per_minute, time.monotonic())
+        turned = self._rates.take(endpoint.id, endpoint.rate_per_minute, self._monotonic())
         if turned is not None:
             if turned.is_first:
                 self._note(endpoint, headers, b"", Refusal.RATE_LIMITED)

@@ -1,52 +1,8 @@
-"""What keeps one sender from using up the door: a token bucket per endpoint and a budget of bytes in flight; and what
-keeps all of them from filling the disk.
-"""
+"""What keeps senders from using up memory and disk: a budget of bytes in flight, and a look at the disk."""
 
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-
-BURST_S = 10.0
-"""A quiet endpoint may send as much at once as its rate allows in this time."""
-
-
-@dataclass(slots=True)
-class _Bucket:
-    tokens: float
-    at: float
-    is_dry: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Turned:
-    """A request over the limit: when to come again, and whether it is the first since there was room."""
-
-    retry_after_s: int
-    is_first: bool
-
-
-class Rates:
-    """A token bucket per endpoint. ``now`` is monotonic time in seconds."""
-
-    def __init__(self) -> None:
-        self._buckets: dict[int, _Bucket] = {}
-
-    def take(self, endpoint_id: int, per_minute: int, now: float) -> Turned | None:
-        """Take a token; None where there was one."""
-        rate = per_minute / 60
-        room = max(1.0, rate * BURST_S)
-        bucket = self._buckets.get(endpoint_id)
-        if bucket is None:
-            bucket = self._buckets[endpoint_id] = _Bucket(tokens=room, at=now)
-        bucket.tokens = min(room, bucket.tokens + (now - bucket.at) * rate)
-        bucket.at = now
-        if rate and bucket.tokens >= 1:
-            bucket.tokens -= 1
-            bucket.is_dry = False
-            return None
-        was_dry, bucket.is_dry = bucket.is_dry, True
-        return Turned(retry_after_s=max(1, round((1 - bucket.tokens) / rate)) if rate else 60, is_first=not was_dry)
 
 
 class Budget:

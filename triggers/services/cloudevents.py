@@ -1,6 +1,6 @@
 """CloudEvents that people and programs send: the connection they belong to, and their way into intake."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from datetime import datetime
 from itertools import count
 from typing import Any
@@ -11,6 +11,9 @@ from accounts.actor import Actor
 from accounts.enums import Source
 from accounts.models import Connection, User
 from accounts.services import audit
+from dct_site.kernel.rates import Rates, Turned
+from triggers.enums import Refusal
+from triggers.models import Delivery
 from triggers.services import generation
 from triggers.services.intake import Incoming, Receipt, accept
 from triggers.services.listening import listener_for
@@ -20,6 +23,19 @@ from workspaces.enums import TrustTier
 DEFAULT_NAME = "CloudEvents"
 MAX_BYTES = 2 * 1024 * 1024
 """As much as a webhook's endpoint takes unless it is told otherwise; the specification asks for 64 kB at least."""
+
+
+KEEP_REJECTED = 100
+_rates = Rates()
+
+
+class TooFast(Exception):
+    """The sender posts more events than it may."""
+
+    def __init__(self, per_minute: int, turned: Turned) -> None:
+        super().__init__(f"At most {per_minute} events a minute are taken from you. Send this one again later.")
+        self.retry_after_s = turned.retry_after_s
+        self.is_first = turned.is_first
 
 
 class NotSendable(Exception):
@@ -65,6 +81,34 @@ def send_event(
         if not receipt.duplicate:
             audit.record(by=by, action="event.sent", obj=connection, now=now, after={"delivery": receipt.delivery_id})
     return receipt
+
+
+def admit(*, key: Hashable, per_minute: int, at: float) -> None:
+    """Let one more event of a sender in; ``at`` is monotonic time in seconds. Raises TooFast."""
+    turned = _rates.take(key, per_minute, at)
+    if turned is not None:
+        raise TooFast(per_minute, turned)
+
+
+def note_too_fast(*, connection: Connection | None, sender: User, now: datetime) -> None:
+    """Leave a rejected delivery, once for a burst, where who looks for the missing events will see it: at the
+    connection that they would have gone to. Where none is made yet, nothing was sent that could be missed.
+    """
+    connection = connection or _first(sender)
+    if connection is None:
+        return
+    incoming = Incoming(
+        connection_id=connection.pk,
+        source=connection.source,
+        body=b"",
+        received_at=now,
+        rejection=Refusal.RATE_LIMITED,
+    )
+    with transaction.atomic():
+        accept([incoming])
+        mine = Delivery.objects.filter(connection_id=connection.pk, endpoint_id=None).exclude(rejection="")
+        old = mine.order_by("-pk").values_list("pk", flat=True)[KEEP_REJECTED:]
+        Delivery.objects.filter(pk__in=list(old)).delete()
 
 
 def create_connection(

@@ -223,3 +223,73 @@ def test_an_event_whose_attributes_were_purged_is_given_out_all_the_same(client:
     event.facts = {}
     event.save(update_fields=["facts"])
     assert get_out(client, event).json()["source"].endswith(f"/connections/{event.connection_id}/")
+
+
+@pytest.fixture
+def at(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """A clock that stands until it is set: its one entry is the time in seconds."""
+    clock = [1_000.0]
+    monkeypatch.setattr("triggers.api.events.monotonic", lambda: clock[0])
+    return clock
+
+
+def slow_token(user: User) -> dict[str, str]:
+    """A token for one event in ten seconds."""
+    made = Caller(user).post("/api/v1/tokens/", name="shop", scopes=["events"], events_per_minute=6).json()
+    assert made["events_per_minute"] == 6
+    return {"Authorization": f"Bearer {made['token']}"}
+
+
+def test_a_token_that_sends_too_fast_gets_429_and_leaves_one_row_a_burst(developer: User, at: list[float]) -> None:
+    bearer = slow_token(developer)
+    statuses = [send(Client(), {**LEAST, "id": str(number)}, **bearer).status_code for number in range(5)]
+    assert statuses == [202, 429, 429, 429, 429]
+    turned = send(Client(), **bearer)
+    assert (turned["Content-Type"], turned["Retry-After"], turned.json()["code"]) == (MEDIA_TYPE, "10", "rate_limited")
+    rows = Caller(developer).get("/api/v1/deliveries/?status=rejected").json()["results"]
+    assert [(row["reason"], row["source"]) for row in rows] == [("rate_limited", "cloudevents")]
+    at[0] += 10
+    assert [send(Client(), {**LEAST, "id": f"later {n}"}, **bearer).status_code for n in range(2)] == [202, 429]
+    assert Delivery.objects.filter(rejection="rate_limited").count() == 1
+    at[0] += 60
+    assert [send(Client(), {**LEAST, "id": f"last {n}"}, **bearer).status_code for n in range(2)] == [202, 429]
+    assert Delivery.objects.filter(rejection="rate_limited").count() == 2
+    assert send(Client(), **slow_token(developer)).status_code == 202
+
+
+def test_a_429_is_not_kept_for_the_next_try(developer: User, at: list[float]) -> None:
+    bearer = slow_token(developer)
+    send(Client(), **bearer)
+    key = {"Idempotency-Key": "one"}
+    assert send(Client(), {**LEAST, "id": "A-2"}, **bearer, **key).status_code == 429
+    at[0] += 10
+    assert send(Client(), {**LEAST, "id": "A-2"}, **bearer, **key).status_code == 202
+
+
+def test_what_comes_too_fast_is_not_read_and_needs_no_connection(developer: User, at: list[float]) -> None:
+    bearer = slow_token(developer)
+    assert [send(Client(), b"{", **bearer).status_code for _ in range(3)] == [400, 429, 429]
+    assert not Delivery.objects.exists()
+    assert not Connection.objects.exists()
+
+
+def test_a_burst_is_noted_at_the_connection_that_was_named(developer: User, at: list[float]) -> None:
+    made = Caller(developer).post("/api/v1/connections/", name="Shop", source="cloudevents").json()
+    other = Caller(developer).post("/api/v1/connections/", name="Other", source="cloudevents").json()
+    bearer = slow_token(developer)
+    for _ in range(2):
+        send(Client(), query=f"?connection={other['id']}", **bearer)
+    assert Delivery.objects.get(rejection="rate_limited").connection_id == other["id"] != made["id"]
+
+
+def test_of_the_noted_bursts_the_last_hundred_are_kept(
+    developer: User, at: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("triggers.services.cloudevents.KEEP_REJECTED", 2)
+    bearer = slow_token(developer)
+    for number in range(4):
+        at[0] += 60
+        for _ in range(2):
+            send(Client(), {**LEAST, "id": str(number)}, **bearer)
+    kept = Delivery.objects.filter(rejection="rate_limited").order_by("pk")
+    assert (kept.count(), Delivery.objects.filter(rejection="").count()) == (2, 4)

@@ -264,6 +264,20 @@ async def test_too_many_are_429_before_any_signature_is_computed_and_noted_once(
     assert await Delivery.objects.filter(rejection=Refusal.RATE_LIMITED).acount() == 1
 
 
+async def test_a_flood_is_one_row_and_who_waits_as_told_gets_in() -> None:
+    hook, at = await make(rate_per_minute=60), [1_000.0]
+    async with open_door(monotonic=lambda: at[0]) as door:
+        answers = []
+        for _ in range(40):
+            at[0] += 0.25
+            answers.append(await post(door, hook.endpoint.path, headers={"X-Hub-Signature-256": "bad"}))
+        turned = answers[-1]
+        assert turned.status == 429
+        at[0] += int(turned.headers["retry-after"])
+        assert (await post(door, hook.endpoint.path, headers=github())).status == 202
+    assert await Delivery.objects.filter(rejection=Refusal.RATE_LIMITED).acount() == 1
+
+
 async def test_only_the_last_hundred_rejected_ones_are_kept_and_not_more_than_four_kilobytes_of_each() -> None:
     hook = await make()
     body = b'"' + b"x" * 9000 + b'"'
