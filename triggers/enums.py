@@ -122,6 +122,22 @@ class CooldownPolicy(models.TextChoices):
     SKIP = "skip", "Skip"
 
 
+class OverlapPolicy(models.TextChoices):
+    """What happens to a match while a run of the same trigger for the same item waits or works."""
+
+    ALLOW = "allow", "Start another run"
+    SKIP = "skip", "Skip"
+    COALESCE = "coalesce", "Add it to the run that still waits"
+
+
+class QueuePolicy(models.TextChoices):
+    """What happens to a match while the trigger's part of the queue is full."""
+
+    SKIP = "skip", "Skip"
+    COALESCE = "coalesce", "Add it to the item's run that waits, or skip"
+    DROP_OLDEST = "drop_oldest", "Cancel the run that has waited longest"
+
+
 class LatePolicy(models.TextChoices):
     """What a trigger does with an event that is older than what its item already shows."""
 

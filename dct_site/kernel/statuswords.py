@@ -96,7 +96,7 @@ WORDS: Mapping[Kind, Mapping[str, StatusWord]] = {
             "source_paused": "source is paused",
             "cooldown": "cooldown",
             "rate": "rate limit",
-            "overlap": "a run is still at work",
+            "overlap": "enough is under way",
             "own_write": "own write",
             "hop_limit": "hop limit",
             "stale": "too old",

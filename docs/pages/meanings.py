@@ -60,7 +60,7 @@ MEANINGS: Mapping[Kind, Mapping[str, str]] = {
         "source_paused": "the connection is paused or switched off",
         "cooldown": "it fired a short while ago and its policy is to skip; says until when",
         "rate": _LATER,
-        "overlap": _LATER,
+        "overlap": "a run of the trigger for the same item is not over, or as many wait as may; says which",
         "own_write": "DCT itself, by one of the connection's `own_actors`, caused it",
         "hop_limit": "it is more than 5 steps away from an outside change",
         "stale": "it was older than the trigger's `stale_after_s` when it was decided",

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from triggers.enums import CooldownPolicy, LatePolicy
+from django.db.models import TextChoices
+
+from triggers.enums import CooldownPolicy, LatePolicy, OverlapPolicy, QueuePolicy
 from workspaces.enums import DeployMode
 
 DEFAULT_PRIORITY = 5
@@ -30,6 +32,9 @@ class LimitsPart:
 
     cooldown_s: int = 0
     cooldown_policy: CooldownPolicy = CooldownPolicy.SKIP
+    overlap: OverlapPolicy = OverlapPolicy.ALLOW
+    max_queued: int | None = None
+    queue_policy: QueuePolicy = QueuePolicy.SKIP
     max_concurrent: int | None = None
     max_attempts: int = 3
     deadline_s: int = 3600
@@ -42,9 +47,22 @@ class LimitsPart:
         return timedelta(seconds=self.cooldown_s)
 
     @property
+    def is_bounded(self) -> bool:
+        """Whether what it has under way already says something about its next run."""
+        return self.max_queued is not None or self.overlap != OverlapPolicy.ALLOW
+
+    @property
     def expires(self) -> timedelta:
         """How long an execution may wait for its start."""
         return timedelta(seconds=self.expires_s)
+
+
+_POLICIES: Mapping[str, type[TextChoices]] = {
+    "cooldown_policy": CooldownPolicy,
+    "overlap": OverlapPolicy,
+    "queue_policy": QueuePolicy,
+    "late": LatePolicy,
+}
 
 
 @dataclass(frozen=True)
@@ -89,8 +107,5 @@ def _listener(raw: Mapping[str, Any]) -> ListenerPart:
 
 def _limits(raw: Mapping[str, Any]) -> LimitsPart:
     given = {name: value for name, value in raw.items() if value is not None}
-    if "cooldown_policy" in given:
-        given["cooldown_policy"] = CooldownPolicy(given["cooldown_policy"])
-    if "late" in given:
-        given["late"] = LatePolicy(given["late"])
+    given |= {name: policy(given[name]) for name, policy in _POLICIES.items() if name in given}
     return LimitsPart(**given)

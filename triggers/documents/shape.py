@@ -11,7 +11,7 @@ from deliverables.enums import DeliverableKind
 from triggers.conditions import patterns
 from triggers.conditions.schema import Problem
 from triggers.conditions.schema import validate as validate_conditions
-from triggers.enums import CooldownPolicy, LatePolicy, ListenerType
+from triggers.enums import CooldownPolicy, LatePolicy, ListenerType, OverlapPolicy, QueuePolicy
 from workspaces.enums import ContextRefreshMode, DeployMode
 
 MAX_DOCUMENT_BYTES = 512 * 1024
@@ -98,6 +98,9 @@ SCHEMA: dict[str, Any] = _object(
             {
                 "cooldown_s": _whole(0, YEAR_S, nullable=True),
                 "cooldown_policy": {"enum": CooldownPolicy.values},
+                "overlap": {"enum": OverlapPolicy.values},
+                "max_queued": _whole(1, 10_000, nullable=True),
+                "queue_policy": {"enum": QueuePolicy.values},
                 "max_concurrent": _whole(1, 10_000, nullable=True),
                 "max_attempts": _whole(1, 20, nullable=True),
                 "deadline_s": _whole(1, YEAR_S, nullable=True),

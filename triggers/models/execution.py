@@ -57,6 +57,12 @@ class Execution(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["trigger", "-id"], name="execution_by_trigger"),
             models.Index(fields=["status", "-id"], name="execution_by_status"),
+            # What a trigger has under way: its bounds are asked about at every match.
+            models.Index(
+                fields=["trigger"],
+                condition=Q(status__in=["queued", "starting", "running", "verifying", "needs_attention"]),
+                name="execution_under_way",
+            ),
             models.Index(fields=["lease_until"], condition=Q(status="starting"), name="execution_to_launch"),
             models.Index(
                 fields=["deadline_at"],

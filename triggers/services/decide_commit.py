@@ -1,16 +1,18 @@
 """Committing a plan: one short transaction that checks what the plan rests on and writes everything or nothing."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from itertools import groupby
 
 from django.db import transaction
 
+from accounts.actor import Actor
 from agents.models import StartRequest
-from agents.services.admission import request_starts
+from agents.services.admission import lock_capacity, request_starts
 from dct_site.kernel import journal, moves
 from dct_site.kernel.crashpoints import crashpoint
 from dct_site.kernel.rows import insert, update
-from triggers.enums import DeliveryStatus
+from triggers.enums import DeliveryStatus, FiringRole
 from triggers.models import (
     Decision,
     DeliveryOutcome,
@@ -19,7 +21,8 @@ from triggers.models import (
     SeenChange,
     Trigger,
 )
-from triggers.services import delivery_news, generation, steps
+from triggers.services import delivery_news, executions, generation, steps
+from triggers.services.decide_bounds import Work, hold_queued, under_way
 from triggers.services.decide_cooldown import last_event_ids
 from triggers.services.decide_items import Slot
 from triggers.services.decide_plan import Answer, Plan, Planned
@@ -36,7 +39,7 @@ class Overtaken(Exception):
 def commit(plan: Plan) -> None:
     """Write a plan. Raises Overtaken, and IntegrityError where somebody else wrote the same; then nothing is written.
 
-    Lock order: generation, items, triggers by id, executions.
+    Lock order: generation, items, capacity (where something is taken out of the queue), triggers by id, executions.
     """
     with transaction.atomic():
         _check(plan)
@@ -57,7 +60,11 @@ def _check(plan: Plan) -> None:
         raise Overtaken("somebody else decides one of these deliveries")
     _check_items([slot for slot in plan.shelf.slots if slot.is_touched and not slot.is_new])
     _check_changes(plan)
+    if any(answer.displaces for _, answer in plan.fired):
+        lock_capacity()
+    _lock_triggers(plan)
     _check_cooldowns(plan)
+    _check_bounds(plan)
 
 
 def _check_changes(plan: Plan) -> None:
@@ -65,15 +72,35 @@ def _check_changes(plan: Plan) -> None:
         raise Overtaken("somebody else reported one of these changes")
 
 
-def _check_cooldowns(plan: Plan) -> None:
-    looked_at = plan.cooldowns.read
+def _lock_triggers(plan: Plan) -> None:
+    """One decider at a time says what is the case with a trigger that limits how often, or how many."""
+    looked_at = {*plan.cooldowns.read, *plan.bounds.trigger_ids}
     if not looked_at:
         return
     # All that fire as well, or two deciders could take the rows of two triggers in two orders.
-    triggers = {answer.candidate.id for _, answer in plan.fired} | set(looked_at)
+    triggers = {answer.candidate.id for _, answer in plan.fired} | looked_at
     list(Trigger.objects.select_for_update(no_key=True).filter(pk__in=triggers).order_by("pk").values_list("pk"))
-    if last_event_ids(looked_at) != {key: latest for key, latest in looked_at.items() if latest is not None}:
+
+
+def _check_cooldowns(plan: Plan) -> None:
+    looked_at = plan.cooldowns.read
+    if looked_at and last_event_ids(looked_at) != {
+        key: latest for key, latest in looked_at.items() if latest is not None
+    }:
         raise Overtaken("a trigger with a cooldown fired meanwhile")
+
+
+def _check_bounds(plan: Plan) -> None:
+    if under_way(plan.bounds.trigger_ids) != plan.bounds.read:
+        raise Overtaken("what a trigger with bounds has under way has changed")
+    touched = {work.execution_id for work in _joined_or_displaced(plan) if work.execution_id is not None}
+    if not hold_queued(touched):
+        raise Overtaken("a queued execution that an event joins, or displaces, starts")
+
+
+def _joined_or_displaced(plan: Plan) -> list[Work]:
+    works = [work for _, answer in plan.fired for work in answer.displaces]
+    return works + [answer.joins for _, answer in plan.fired if answer.joins is not None]
 
 
 def _check_items(slots: list[Slot]) -> None:
@@ -151,16 +178,40 @@ def _write_answers(plan: Plan) -> None:
         for answer in one.answers
     )
     _mark_fired(plan)
-    executions = insert(_execution(one, answer, plan.now) for one, answer in plan.fired)
-    insert(
-        Firing(trigger_id=execution.trigger_id, event_id=execution.event_id, execution=execution)
-        for execution in executions
-    )
-    steps.lay_out(executions)
+    begun = insert(_execution(one, answer, plan.now) for one, answer in plan.begun)
+    ids = {id(answer): execution.pk for execution, (_, answer) in zip(begun, plan.begun, strict=True)}
+    insert(_firing(one, answer, ids) for one, answer in plan.fired)
+    steps.lay_out(begun)
     journal.write(*(_line(one, plan.now) for one in plan.planned))
-    if executions:
-        moves.born(*executions, now=plan.now)
-        _ask_for_starts(plan, executions)
+    if begun:
+        moves.born(*begun, now=plan.now)
+        _ask_for_starts(plan, begun)
+    _displace(plan, ids)
+
+
+def _firing(one: Planned, answer: Answer, ids: Mapping[int, int]) -> Firing:
+    """``ids``: {identity of an answer: the execution that it began}."""
+    if answer.joins is None:
+        role, execution_id = FiringRole.PRIMARY, ids[id(answer)]
+    else:
+        role, execution_id = FiringRole.MERGED, _execution_id(answer.joins, ids)
+    return Firing(trigger_id=answer.candidate.id, event=one.event, execution_id=execution_id, role=role)
+
+
+def _execution_id(work: Work, ids: Mapping[int, int]) -> int:
+    return work.execution_id if work.execution_id is not None else ids[id(work.answer)]
+
+
+def _displace(plan: Plan, ids: Mapping[int, int]) -> None:
+    for one, answer in plan.fired:
+        most = answer.candidate.document.limits.max_queued
+        for work in answer.displaces:
+            executions.cancel(
+                execution=Execution(pk=_execution_id(work, ids)),
+                by=Actor.system("decide"),
+                now=plan.now,
+                reason=f"Event {one.event.pk} took its place: at most {most} runs of its trigger may wait.",
+            )
 
 
 def _mark_fired(plan: Plan) -> None:
@@ -187,7 +238,7 @@ def _execution(one: Planned, answer: Answer, now: datetime) -> Execution:
     )
 
 
-def _ask_for_starts(plan: Plan, executions: list[Execution]) -> None:
+def _ask_for_starts(plan: Plan, begun: list[Execution]) -> None:
     wishes = [
         StartRequest(
             kind=EXECUTION_START,
@@ -200,11 +251,11 @@ def _ask_for_starts(plan: Plan, executions: list[Execution]) -> None:
             expires_at=execution.expires_at,
             refs=execution.journal_refs(),
         )
-        for execution, (_, answer) in zip(executions, plan.fired, strict=True)
+        for execution, (_, answer) in zip(begun, plan.begun, strict=True)
     ]
-    for execution, start in zip(executions, request_starts(wishes=wishes, now=plan.now), strict=True):
+    for execution, start in zip(begun, request_starts(wishes=wishes, now=plan.now), strict=True):
         execution.start_id = start.pk
-    update(executions, ["start"])
+    update(begun, ["start"])
 
 
 def _line(one: Planned, now: datetime) -> journal.Line:

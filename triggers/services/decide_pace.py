@@ -16,6 +16,8 @@ MAX_BATCH = 100
 _SINGLE_S = 0.001
 """What a batch takes whatever is in it."""
 _ROWS_OF_EXECUTION = 12
+_ROWS_OF_DISPLACEMENT = 40
+"""What is cancelled is read, moved and noted one at a time."""
 _WRONG = 1.5
 """An estimate is not taken at its word."""
 
@@ -23,7 +25,9 @@ _WRONG = 1.5
 def rows_of(plan: Plan) -> int:
     """About how many rows the commit of a plan writes."""
     events, answers = len(plan.planned), sum(len(one.answers) for one in plan.planned)
-    return 2 * len(plan.readings) + 4 * events + answers + _ROWS_OF_EXECUTION * len(plan.fired)
+    displaced = sum(len(answer.displaces) for _, answer in plan.fired)
+    rows = 2 * len(plan.readings) + 4 * events + answers + _ROWS_OF_EXECUTION * len(plan.begun)
+    return rows + _ROWS_OF_DISPLACEMENT * displaced
 
 
 class Pace:

@@ -11,12 +11,13 @@ from triggers.conditions.facts import EventFacts, ItemFacts
 from triggers.enums import Origin, Outcome, TriggerStatus
 from triggers.models import Delivery, Event, WebhookEndpoint
 from triggers.services import generation
+from triggers.services.decide_bounds import Bounds, Work
 from triggers.services.decide_changes import change_key, seen_before, words
 from triggers.services.decide_cooldown import Cooldowns
 from triggers.services.decide_items import Shelf, Slot
 from triggers.services.decide_read import Reading, read_all
 from triggers.services.decide_rights import Rights
-from triggers.services.decide_rules import Circumstances, delayed_until, suppression
+from triggers.services.decide_rules import Circumstances, delayed_until, displaced, merges, suppression
 from triggers.services.judge import event_facts, judge, judged_by_hand
 from triggers.services.matching import Candidate, candidates, index_at, scopes_of
 from triggers.services.trust import tier_of
@@ -28,10 +29,15 @@ from workspaces.models import ItemState
 STATE_MOVING = (Origin.LIVE, Origin.BACKFILL)
 """A baseline is the first that is known of an item; a replay, a timer or a person says nothing new about it."""
 
+JOINED = "it joined the run for the same item that still waits"
+
 
 @dataclass
 class Answer:
-    """One trigger's answer to one event, as far as it is kept."""
+    """One trigger's answer to one event, as far as it is kept.
+
+    One that fired joins a work that is queued already, or begins one of its own and may take others out of the queue.
+    """
 
     candidate: Candidate
     outcome: Outcome
@@ -41,6 +47,8 @@ class Answer:
     detail: str = ""
     because: dict[str, Any] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
+    joins: Work | None = None
+    displaces: list[Work] = field(default_factory=list)
 
 
 @dataclass
@@ -62,12 +70,18 @@ class Plan:
     planned: list[Planned]
     shelf: Shelf
     cooldowns: Cooldowns
+    bounds: Bounds
     details: dict[int, str]
     """What to say about a delivery beside its events: {delivery id: words}."""
 
     @property
     def fired(self) -> list[tuple[Planned, Answer]]:
         return [(one, answer) for one in self.planned for answer in one.answers if answer.outcome == Outcome.FIRED]
+
+    @property
+    def begun(self) -> list[tuple[Planned, Answer]]:
+        """Those that fired and ask for an execution of their own."""
+        return [(one, answer) for one, answer in self.fired if answer.joins is None]
 
 
 @dataclass(frozen=True)
@@ -121,7 +135,7 @@ class _Planner:
         for reading in self._readings:
             for parsed in reading.events:
                 self._plan_event(reading, parsed)
-        cooldowns = self._answer_all()
+        cooldowns, bounds = self._answer_all()
         return Plan(
             generation=self._generation,
             now=self._now,
@@ -129,6 +143,7 @@ class _Planner:
             planned=self._planned,
             shelf=self._shelf,
             cooldowns=cooldowns,
+            bounds=bounds,
             details=self._details,
         )
 
@@ -215,17 +230,17 @@ class _Planner:
         found = index_at(self._generation).match(facts, item, scopes)
         return _Question(planned, order, facts, item, dict(found))
 
-    def _answer_all(self) -> Cooldowns:
+    def _answer_all(self) -> tuple[Cooldowns, Bounds]:
         found = {key: revision_id for one in self._questions for key, revision_id in one.found.items()}
         known = {self._only.id: self._only} if self._only is not None else candidates(found)
-        cooldowns = Cooldowns(known.values(), now=self._now)
+        cooldowns, bounds = Cooldowns(known.values(), now=self._now), Bounds(known.values())
         for asked in self._questions:
             ones = [known[key] for key in sorted(asked.found) if key in known]
-            answers = [self._answer(one, asked, cooldowns) for one in ones]
+            answers = [self._answer(one, asked, cooldowns, bounds) for one in ones]
             asked.planned.answers = [answer for answer in answers if answer is not None]
-        return cooldowns
+        return cooldowns, bounds
 
-    def _answer(self, one: Candidate, asked: "_Question", cooldowns: Cooldowns) -> Answer | None:
+    def _answer(self, one: Candidate, asked: "_Question", cooldowns: Cooldowns, bounds: Bounds) -> Answer | None:
         event = asked.planned.event
         if asked.facts is None:
             verdict = judged_by_hand(actor=event.actor)
@@ -236,7 +251,8 @@ class _Planner:
             return Answer(one, Outcome.ERROR, detail=verdict.error[:500], because=because)
         if not verdict.matched:
             return Answer(one, Outcome.NOT_MATCHED, because=because) if self._only is not None else None
-        given = self._circumstances(one, asked, cooldowns)
+        joins = bounds.mergeable(one, asked.planned.slot, event.trust_tier)
+        given = self._circumstances(one, asked, cooldowns, bounds, joins)
         held = suppression(given)
         if held is not None:
             return Answer(
@@ -244,9 +260,15 @@ class _Planner:
             )
         if one.trigger.status == TriggerStatus.SHADOW:
             return Answer(one, Outcome.SHADOWED, because=because)
+        if merges(given):
+            cooldowns.fire(one, accepted_at=event.accepted_at, not_before=None)
+            return Answer(one, Outcome.FIRED, detail=JOINED, because=because, joins=joins)
         not_before = delayed_until(given)
         cooldowns.fire(one, accepted_at=event.accepted_at, not_before=not_before)
-        return Answer(one, Outcome.FIRED, not_before=not_before, because=because)
+        answer = Answer(one, Outcome.FIRED, not_before=not_before, because=because)
+        answer.displaces = bounds.drop(one, displaced(given))
+        bounds.begin(one, asked.planned.slot, event.trust_tier, answer)
+        return answer
 
     def _item_facts(self, event: Event, slot: Slot | None) -> ItemFacts | None:
         if slot is None:
@@ -257,7 +279,9 @@ class _Planner:
         state, version = state_at(slot.row.pk, event.item_version)
         return replace(facts, state=state, version=version)
 
-    def _circumstances(self, one: Candidate, asked: "_Question", cooldowns: Cooldowns) -> Circumstances:
+    def _circumstances(
+        self, one: Candidate, asked: "_Question", cooldowns: Cooldowns, bounds: Bounds, joins: Work | None
+    ) -> Circumstances:
         event, slot, order = asked.planned.event, asked.planned.slot, asked.order
         connection = self._connections[event.connection_id]
         return Circumstances(
@@ -276,6 +300,9 @@ class _Planner:
             last_fired_at=cooldowns.last_fired_at(one),
             free_at=cooldowns.free_at(one),
             is_cooldown_bypassed=order is not None and order.is_cooldown_bypassed,
+            queued=bounds.queued(one),
+            same_item=bounds.same_item(one, slot),
+            is_mergeable=joins is not None,
         )
 
 

@@ -6,7 +6,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from triggers.documents import LimitsPart
-from triggers.enums import CooldownPolicy, LatePolicy, Origin, Suppression, TriggerStatus
+from triggers.enums import (
+    CooldownPolicy,
+    LatePolicy,
+    Origin,
+    OverlapPolicy,
+    QueuePolicy,
+    Suppression,
+    TriggerStatus,
+)
 
 MAX_HOPS = 5
 
@@ -15,7 +23,9 @@ MAX_HOPS = 5
 class Circumstances:
     """Everything the rules look at. Times are UTC; ``rights_problem`` is empty where the owner's rights suffice.
 
-    ``free_at`` is when the trigger's cooldown ends (None: it never fired, or has none).
+    ``free_at`` is when the trigger's cooldown ends (None: it never fired, or has none). Of the trigger's executions
+    that are not over, ``queued`` wait and ``same_item`` are about the event's item; ``is_mergeable``: one of these
+    still waits, and may take in the event.
     """
 
     status: str
@@ -33,6 +43,9 @@ class Circumstances:
     last_fired_at: datetime | None = None
     free_at: datetime | None = None
     is_cooldown_bypassed: bool = False
+    queued: int = 0
+    same_item: int = 0
+    is_mergeable: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,6 +67,20 @@ def delayed_until(given: Circumstances) -> datetime | None:
     """When the work may start, for a match inside a cooldown that delays; None for at once."""
     inside = _is_inside_cooldown(given) and given.limits.cooldown_policy == CooldownPolicy.DELAY
     return given.free_at if inside else None
+
+
+def merges(given: Circumstances) -> bool:
+    """Whether a match joins the run of its item that still waits, instead of asking for one of its own."""
+    is_asked = given.limits.overlap == OverlapPolicy.COALESCE
+    is_asked = is_asked or (_is_queue_full(given) and given.limits.queue_policy == QueuePolicy.COALESCE)
+    return is_asked and given.is_mergeable
+
+
+def displaced(given: Circumstances) -> int:
+    """How many of the trigger's queued executions, oldest first, make room for a match with a run of its own."""
+    if not _is_queue_full(given) or given.limits.queue_policy != QueuePolicy.DROP_OLDEST:
+        return 0
+    return given.queued - (given.limits.max_queued or 0) + 1
 
 
 def _hop_limit(given: Circumstances) -> Suppressed | None:
@@ -111,6 +138,27 @@ def _is_inside_cooldown(given: Circumstances) -> bool:
     return given.free_at is not None and given.accepted_at < given.free_at and not given.is_cooldown_bypassed
 
 
+def _overlap(given: Circumstances) -> Suppressed | None:
+    if given.limits.overlap != OverlapPolicy.SKIP or not given.same_item:
+        return None
+    facts = {"under_way": given.same_item}
+    return Suppressed(Suppression.OVERLAP, "a run of it for the same item waits or works", facts=facts)
+
+
+def _queue_full(given: Circumstances) -> Suppressed | None:
+    if not _is_queue_full(given) or merges(given) or given.limits.queue_policy == QueuePolicy.DROP_OLDEST:
+        return None
+    facts = {"queued": given.queued, "max_queued": given.limits.max_queued}
+    detail = f"{given.queued} of its runs wait in the queue; at most {given.limits.max_queued} may"
+    if given.limits.queue_policy == QueuePolicy.COALESCE:
+        detail += ", and none that waits can take this event in"
+    return Suppressed(Suppression.OVERLAP, detail, facts=facts)
+
+
+def _is_queue_full(given: Circumstances) -> bool:
+    return given.limits.max_queued is not None and given.queued >= given.limits.max_queued
+
+
 _RULES: tuple[Callable[[Circumstances], Suppressed | None], ...] = (
     _hop_limit,
     _own_write,
@@ -120,4 +168,6 @@ _RULES: tuple[Callable[[Circumstances], Suppressed | None], ...] = (
     _late,
     _stale,
     _cooldown,
+    _overlap,
+    _queue_full,
 )

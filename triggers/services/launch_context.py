@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db.models import Q
 
+from triggers.enums import FiringRole
 from triggers.models import Event, Execution
 from workspaces.enums import ContextKind, ContextRefreshMode, TrustTier
 from workspaces.models import ContextItem, ItemState, TemplateContext, Workspace
@@ -12,8 +13,9 @@ from workspaces.services.context import ContextEntry, as_json
 from workspaces.services.item_texts import as_data, as_markdown, history_of
 from workspaces.services.untrusted import clean, clean_data, fenced
 
-EVENT, ITEM, ITEM_PAGE, PREVIOUS, HISTORY, MESSAGE = (
+EVENT, MERGED, ITEM, ITEM_PAGE, PREVIOUS, HISTORY, MESSAGE = (
     "event.json",
+    "merged.json",
     "item.json",
     "item.md",
     "previous.json",
@@ -52,7 +54,7 @@ def entries_for(execution: Execution, workspace: Workspace) -> list[ContextEntry
     found: dict[str, ContextEntry] = {}
     mode = ContextRefreshMode(workspace.context_refresh_mode)
     if mode != ContextRefreshMode.NONE:
-        for entry in _of_event(event, tier):
+        for entry in (*_of_event(event, tier), *_of_merged(execution, tier)):
             found[entry.path] = entry
     for row in _template_rows(workspace, mode):
         for entry in _of_row(row, event, tier):
@@ -78,6 +80,14 @@ def _of_event(event: Event, tier: TrustTier) -> Iterator[ContextEntry]:
     yield ContextEntry(PREVIOUS, ContextKind.PREVIOUS, before, item, max(0, version - 1), tier)
     history = as_json(history_of(item, until=version))
     yield ContextEntry(HISTORY, ContextKind.HISTORY, history, item, version, tier)
+
+
+def _of_merged(execution: Execution, tier: TrustTier) -> Iterator[ContextEntry]:
+    """The events that joined while it waited, oldest first; all of the trust that the first one has."""
+    joined = Event.objects.filter(firings__execution=execution, firings__role=FiringRole.MERGED).order_by("pk")
+    events = [clean_data(_event_data(event)) for event in joined]
+    if events:
+        yield ContextEntry(MERGED, ContextKind.EVENT, as_json(events), trust_tier=tier)
 
 
 def _message_head(event: Event) -> str:

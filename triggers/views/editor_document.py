@@ -17,7 +17,8 @@ from triggers.views.editor_forms import DEFAULTS, DELIVERABLES, listener_key
 
 MOST_DELIVERABLES = 50
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}\Z")
-_LIMITS = ("cooldown_s", "max_concurrent", "max_attempts", "deadline_s", "expires_s", "stale_after_s")
+_LIMITS = ("cooldown_s", "max_queued", "max_concurrent", "max_attempts", "deadline_s", "expires_s", "stale_after_s")
+_POLICIES = ("cooldown_policy", "overlap", "queue_policy", "late")
 _RULES = ("min_size", "max_size")
 
 
@@ -82,7 +83,7 @@ def _limits(posted: QueryDict, draft: Mapping[str, Any]) -> dict[str, Any]:
     part = dict(_mapping(draft, "limits"))
     for name in _LIMITS:
         _set(part, name, _whole(posted.get(f"limits-{name}", "")))
-    for name in ("cooldown_policy", "late"):
+    for name in _POLICIES:
         _choose(part, name, posted.get(f"limits-{name}"), DEFAULTS["limits"])
     return part
 

@@ -14,7 +14,7 @@ from deliverables.enums import DeliverableKind
 from triggers.documents.priority import HIGH_FROM
 from triggers.documents.reading import DEFAULT_PRIORITY
 from triggers.documents.reading import LimitsPart as DocumentLimits
-from triggers.enums import CooldownPolicy, LatePolicy
+from triggers.enums import CooldownPolicy, LatePolicy, OverlapPolicy, QueuePolicy
 from workspaces.enums import ContextRefreshMode, DeployMode, ItemKind
 from workspaces.selectors.library import items_visible_to
 from workspaces.selectors.workspaces import templates_visible_to
@@ -76,6 +76,11 @@ class LimitsPart(forms.Form):
         label="Cooldown", required=False, help_text="Seconds between two firings; 0 is none."
     )
     cooldown_policy = forms.ChoiceField(label="An event within the cooldown", choices=CooldownPolicy.choices)
+    overlap = forms.ChoiceField(label="While a run for the same item waits or works", choices=OverlapPolicy.choices)
+    max_queued = forms.IntegerField(
+        label="In the queue", required=False, help_text="How many of its runs may wait; empty is no limit."
+    )
+    queue_policy = forms.ChoiceField(label="An event while that many wait", choices=QueuePolicy.choices)
     max_concurrent = forms.IntegerField(
         label="At once", required=False, help_text="How many of its runs; empty is no limit."
     )
@@ -110,7 +115,12 @@ DELIVERABLES = "deliverables"
 DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "general": {"priority": DEFAULT_PRIORITY},
     "workspace": {"deploy": DeployMode.AUTO.value},
-    "limits": {"cooldown_policy": DocumentLimits.cooldown_policy.value, "late": DocumentLimits.late.value},
+    "limits": {
+        "cooldown_policy": DocumentLimits.cooldown_policy.value,
+        "overlap": DocumentLimits.overlap.value,
+        "queue_policy": DocumentLimits.queue_policy.value,
+        "late": DocumentLimits.late.value,
+    },
 }
 
 

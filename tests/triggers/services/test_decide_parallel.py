@@ -1,5 +1,6 @@
 """Many deciders at once: one event a delivery, one execution an event, whoever has the turn."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -46,6 +47,13 @@ def test_deciders_in_parallel_decide_every_delivery_once(monkeypatch: pytest.Mon
         monkeypatch.setattr(decide, "turn", everybodys_turn)
     trigger = make_trigger()
     cooling = make_trigger(connection=trigger.listeners.get().connection, limits={"cooldown_s": 3600})
+    bounds: list[tuple[dict[str, Any], dict[str, int]]] = [
+        ({"max_queued": 3}, {"queued": 3}),
+        ({"max_queued": 3, "queue_policy": "drop_oldest"}, {"queued": 3, "cancelled": 9}),
+        ({"max_queued": 2, "overlap": "coalesce"}, {"queued": 2}),
+        ({"overlap": "skip"}, {"queued": 3}),
+    ]
+    bounded = [make_trigger(connection=cooling.listeners.get().connection, limits=limits) for limits, _ in bounds]
     for at in range(12):
         fields = {"item": {"key": f"OPS-{at % 3}"}, "state": {"count": at}, "upstream_version": f"{at:03}"}
         for _ in range(2):
@@ -59,6 +67,10 @@ def test_deciders_in_parallel_decide_every_delivery_once(monkeypatch: pytest.Mon
     assert Execution.objects.filter(trigger=trigger).count() == 12
     assert Execution.objects.filter(trigger=cooling).count() == 1
     assert Decision.objects.filter(trigger=cooling, outcome=Outcome.SUPPRESSED).count() == 11
+    for one, (_, expected) in zip(bounded, bounds, strict=True):
+        assert Counter(Execution.objects.filter(trigger=one).values_list("status", flat=True)) == expected
+        assert Decision.objects.filter(trigger=one).count() == 12
+        assert not Decision.objects.filter(trigger=one, outcome=Outcome.ERROR).exists()
     for item in ContextItem.objects.all():
         versions = list(ItemState.objects.filter(item=item).order_by("version").values_list("version", flat=True))
         assert versions == list(range(1, item.state_version + 1))

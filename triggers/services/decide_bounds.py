@@ -1,0 +1,97 @@
+"""Bounds of a batch: what bounded triggers have under way, what the batch adds, what the commit must find unchanged."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from triggers.enums import ExecutionStatus
+from triggers.models import Execution
+from triggers.services.decide_items import Slot
+from triggers.services.matching import Candidate
+
+Item = int | Slot | None
+"""The id of an item, a slot that has none yet, or None: events about no item are about the same."""
+
+_UNDER_WAY = [status for status in ExecutionStatus if status not in Execution.MOVES.terminal]
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """An execution that is not over; ``execution_id`` is None for one that the batch plans, by ``answer``."""
+
+    execution_id: int | None
+    answer: Any
+    item: Item
+    revision_id: int
+    trust_tier: str
+    is_queued: bool
+
+
+class Bounds:
+    """What is under way of every trigger that limits it, in the order of its making."""
+
+    def __init__(self, candidates: Iterable[Candidate]) -> None:
+        bounded = {one.id for one in candidates if one.document.limits.is_bounded}
+        self.read = under_way(bounded)
+        self._works: dict[int, list[Work]] = {key: [] for key in bounded}
+        for trigger_id, execution_id, item_id, revision_id, trust_tier, status in self.read:
+            is_queued = status == ExecutionStatus.QUEUED
+            self._works[trigger_id].append(Work(execution_id, None, item_id, revision_id, trust_tier, is_queued))
+
+    @property
+    def trigger_ids(self) -> Collection[int]:
+        """The triggers whose work was looked at."""
+        return self._works.keys()
+
+    def queued(self, one: Candidate) -> int:
+        return sum(work.is_queued for work in self._works.get(one.id, ()))
+
+    def same_item(self, one: Candidate, slot: Slot | None) -> int:
+        return sum(work.item == _item(slot) for work in self._works.get(one.id, ()))
+
+    def mergeable(self, one: Candidate, slot: Slot | None, trust_tier: str) -> Work | None:
+        """The newest work about the item that still waits. Not one of another revision, which would run by another
+        document than the one that matched, nor one of another trust.
+        """
+        wanted = (_item(slot), one.revision_id, trust_tier, True)
+        works = reversed(self._works.get(one.id, ()))
+        return next((w for w in works if (w.item, w.revision_id, w.trust_tier, w.is_queued) == wanted), None)
+
+    def begin(self, one: Candidate, slot: Slot | None, trust_tier: str, answer: object) -> None:
+        """Note an execution of this batch, for the events that come after it."""
+        if one.id in self._works:
+            self._works[one.id].append(Work(None, answer, _item(slot), one.revision_id, trust_tier, True))
+
+    def drop(self, one: Candidate, count: int) -> list[Work]:
+        """Take the oldest that wait out of the queue."""
+        works = self._works.get(one.id, [])
+        dropped = [work for work in works if work.is_queued][:count]
+        for work in dropped:
+            works.remove(work)
+        return dropped
+
+
+def under_way(trigger_ids: Collection[int]) -> list[tuple[int, int, int | None, int, str, str]]:
+    """(trigger, execution, item, revision, trust tier, status) of what is not over, oldest first."""
+    if not trigger_ids:
+        return []
+    rows = Execution.objects.filter(trigger_id__in=list(trigger_ids), status__in=_UNDER_WAY).order_by("pk")
+    return list(rows.values_list("trigger_id", "pk", "item_id_at_start", "revision_id", "event__trust_tier", "status"))
+
+
+def hold_queued(execution_ids: Collection[int]) -> bool:
+    """Keep these from being started until the transaction ends; False where one of them is, or is about to be.
+
+    Nobody is waited for: an admission takes them in another order.
+    """
+    if not execution_ids:
+        return True
+    rows = Execution.objects.select_for_update(skip_locked=True, no_key=True).order_by("pk")
+    held = rows.filter(pk__in=list(execution_ids), status=ExecutionStatus.QUEUED).values_list("pk", flat=True)
+    return set(held) == set(execution_ids)
+
+
+def _item(slot: Slot | None) -> Item:
+    if slot is None:
+        return None
+    return slot if slot.is_new else slot.row.pk
