@@ -32,6 +32,9 @@ class LimitsPart:
 
     cooldown_s: int = 0
     cooldown_policy: CooldownPolicy = CooldownPolicy.SKIP
+    rate_limit: int | None = None
+    rate_window_s: int = 3600
+    storm_limit: int | None = None
     overlap: OverlapPolicy = OverlapPolicy.ALLOW
     max_queued: int | None = None
     queue_policy: QueuePolicy = QueuePolicy.SKIP
@@ -45,6 +48,10 @@ class LimitsPart:
     @property
     def cooldown(self) -> timedelta:
         return timedelta(seconds=self.cooldown_s)
+
+    @property
+    def rate_window(self) -> timedelta:
+        return timedelta(seconds=self.rate_window_s)
 
     @property
     def is_bounded(self) -> bool:

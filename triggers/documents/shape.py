@@ -98,6 +98,9 @@ SCHEMA: dict[str, Any] = _object(
             {
                 "cooldown_s": _whole(0, YEAR_S, nullable=True),
                 "cooldown_policy": {"enum": CooldownPolicy.values},
+                "rate_limit": _whole(1, 1_000, nullable=True),
+                "rate_window_s": _whole(1, YEAR_S, nullable=True),
+                "storm_limit": _whole(1, 1_000, nullable=True),
                 "overlap": {"enum": OverlapPolicy.values},
                 "max_queued": _whole(1, 10_000, nullable=True),
                 "queue_policy": {"enum": QueuePolicy.values},

@@ -25,6 +25,7 @@ from triggers.services.standing import pause
 log = structlog.get_logger(__name__)
 
 ATTEMPTS = 5
+_PAUSING = (Suppression.OWNER_RIGHTS, Suppression.STORM)
 
 
 class EndsProcess(Exception):
@@ -89,7 +90,7 @@ def _decide(ids: Sequence[int], now: datetime) -> int:
         except Exception as wrong:  # noqa: BLE001 - one poison delivery must not hold up all the others
             return _bisect(deliveries, now, wrong)
         crashpoint("decide.committed")
-        _pause_without_rights(plan)
+        _pause_what_must(plan)
         return len(deliveries)
     return _bisect(deliveries, now, clash) if clash is not None else 0
 
@@ -121,10 +122,12 @@ def _quarantine(delivery: Delivery, now: datetime, wrong: Exception) -> int:
     return gone
 
 
-def _pause_without_rights(plan: Plan) -> None:
-    """Pause triggers whose owner lost a right. After the commit: a pause bumps the generation that the commit holds."""
-    for one in plan.planned:
-        for answer in one.answers:
-            if answer.suppressed_by == Suppression.OWNER_RIGHTS:
-                reason = answer.detail[:1].upper() + answer.detail[1:]
-                pause(trigger=answer.candidate.trigger, by=Actor.system("decide"), now=plan.now, reason=reason)
+def _pause_what_must(plan: Plan) -> None:
+    """Pause triggers whose owner lost a right, and those in a storm. After the commit: a pause bumps the generation
+    that the commit holds. One that is cut off here is paused by its next event.
+    """
+    answers = [answer for one in plan.planned for answer in one.answers if answer.suppressed_by in _PAUSING]
+    # Each once, for the first of its answers: that one tells how it came to it.
+    for answer in {answer.candidate.id: answer for answer in reversed(answers)}.values():
+        reason = answer.detail[:1].upper() + answer.detail[1:]
+        pause(trigger=answer.candidate.trigger, by=Actor.system("decide"), now=plan.now, reason=reason)

@@ -63,7 +63,7 @@ def _check(plan: Plan) -> None:
     if any(answer.displaces for _, answer in plan.fired):
         lock_capacity()
     _lock_triggers(plan)
-    _check_cooldowns(plan)
+    _check_firings(plan)
     _check_bounds(plan)
 
 
@@ -74,7 +74,7 @@ def _check_changes(plan: Plan) -> None:
 
 def _lock_triggers(plan: Plan) -> None:
     """One decider at a time says what is the case with a trigger that limits how often, or how many."""
-    looked_at = {*plan.cooldowns.read, *plan.bounds.trigger_ids}
+    looked_at = set(plan.ledger.trigger_ids)
     if not looked_at:
         return
     # All that fire as well, or two deciders could take the rows of two triggers in two orders.
@@ -82,16 +82,14 @@ def _lock_triggers(plan: Plan) -> None:
     list(Trigger.objects.select_for_update(no_key=True).filter(pk__in=triggers).order_by("pk").values_list("pk"))
 
 
-def _check_cooldowns(plan: Plan) -> None:
-    looked_at = plan.cooldowns.read
-    if looked_at and last_event_ids(looked_at) != {
-        key: latest for key, latest in looked_at.items() if latest is not None
-    }:
-        raise Overtaken("a trigger with a cooldown fired meanwhile")
+def _check_firings(plan: Plan) -> None:
+    for looked_at in (plan.ledger.cooldowns.read, plan.ledger.rates.read):
+        if looked_at and last_event_ids(looked_at) != {key: at for key, at in looked_at.items() if at is not None}:
+            raise Overtaken("a trigger with a cooldown or a rate fired meanwhile")
 
 
 def _check_bounds(plan: Plan) -> None:
-    if under_way(plan.bounds.trigger_ids) != plan.bounds.read:
+    if under_way(plan.ledger.bounds.trigger_ids) != plan.ledger.bounds.read:
         raise Overtaken("what a trigger with bounds has under way has changed")
     touched = {work.execution_id for work in _joined_or_displaced(plan) if work.execution_id is not None}
     if not hold_queued(touched):

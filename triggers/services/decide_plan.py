@@ -11,10 +11,10 @@ from triggers.conditions.facts import EventFacts, ItemFacts
 from triggers.enums import Origin, Outcome, TriggerStatus
 from triggers.models import Delivery, Event, WebhookEndpoint
 from triggers.services import generation
-from triggers.services.decide_bounds import Bounds, Work
+from triggers.services.decide_bounds import Work
 from triggers.services.decide_changes import change_key, seen_before, words
-from triggers.services.decide_cooldown import Cooldowns
 from triggers.services.decide_items import Shelf, Slot
+from triggers.services.decide_ledger import Ledger
 from triggers.services.decide_read import Reading, read_all
 from triggers.services.decide_rights import Rights
 from triggers.services.decide_rules import Circumstances, delayed_until, displaced, merges, suppression
@@ -69,8 +69,7 @@ class Plan:
     readings: list[Reading]
     planned: list[Planned]
     shelf: Shelf
-    cooldowns: Cooldowns
-    bounds: Bounds
+    ledger: Ledger
     details: dict[int, str]
     """What to say about a delivery beside its events: {delivery id: words}."""
 
@@ -135,15 +134,14 @@ class _Planner:
         for reading in self._readings:
             for parsed in reading.events:
                 self._plan_event(reading, parsed)
-        cooldowns, bounds = self._answer_all()
+        ledger = self._answer_all()
         return Plan(
             generation=self._generation,
             now=self._now,
             readings=self._readings,
             planned=self._planned,
             shelf=self._shelf,
-            cooldowns=cooldowns,
-            bounds=bounds,
+            ledger=ledger,
             details=self._details,
         )
 
@@ -230,17 +228,17 @@ class _Planner:
         found = index_at(self._generation).match(facts, item, scopes)
         return _Question(planned, order, facts, item, dict(found))
 
-    def _answer_all(self) -> tuple[Cooldowns, Bounds]:
+    def _answer_all(self) -> Ledger:
         found = {key: revision_id for one in self._questions for key, revision_id in one.found.items()}
         known = {self._only.id: self._only} if self._only is not None else candidates(found)
-        cooldowns, bounds = Cooldowns(known.values(), now=self._now), Bounds(known.values())
+        ledger = Ledger.of(list(known.values()), now=self._now)
         for asked in self._questions:
             ones = [known[key] for key in sorted(asked.found) if key in known]
-            answers = [self._answer(one, asked, cooldowns, bounds) for one in ones]
+            answers = [self._answer(one, asked, ledger) for one in ones]
             asked.planned.answers = [answer for answer in answers if answer is not None]
-        return cooldowns, bounds
+        return ledger
 
-    def _answer(self, one: Candidate, asked: "_Question", cooldowns: Cooldowns, bounds: Bounds) -> Answer | None:
+    def _answer(self, one: Candidate, asked: "_Question", ledger: Ledger) -> Answer | None:
         event = asked.planned.event
         if asked.facts is None:
             verdict = judged_by_hand(actor=event.actor)
@@ -251,8 +249,8 @@ class _Planner:
             return Answer(one, Outcome.ERROR, detail=verdict.error[:500], because=because)
         if not verdict.matched:
             return Answer(one, Outcome.NOT_MATCHED, because=because) if self._only is not None else None
-        joins = bounds.mergeable(one, asked.planned.slot, event.trust_tier)
-        given = self._circumstances(one, asked, cooldowns, bounds, joins)
+        joins = ledger.bounds.mergeable(one, asked.planned.slot, event.trust_tier)
+        given = self._circumstances(one, asked, ledger, joins)
         held = suppression(given)
         if held is not None:
             return Answer(
@@ -261,13 +259,13 @@ class _Planner:
         if one.trigger.status == TriggerStatus.SHADOW:
             return Answer(one, Outcome.SHADOWED, because=because)
         if merges(given):
-            cooldowns.fire(one, accepted_at=event.accepted_at, not_before=None)
+            ledger.fire(one, accepted_at=event.accepted_at, not_before=None)
             return Answer(one, Outcome.FIRED, detail=JOINED, because=because, joins=joins)
         not_before = delayed_until(given)
-        cooldowns.fire(one, accepted_at=event.accepted_at, not_before=not_before)
+        ledger.fire(one, accepted_at=event.accepted_at, not_before=not_before)
         answer = Answer(one, Outcome.FIRED, not_before=not_before, because=because)
-        answer.displaces = bounds.drop(one, displaced(given))
-        bounds.begin(one, asked.planned.slot, event.trust_tier, answer)
+        answer.displaces = ledger.bounds.drop(one, displaced(given))
+        ledger.bounds.begin(one, asked.planned.slot, event.trust_tier, answer)
         return answer
 
     def _item_facts(self, event: Event, slot: Slot | None) -> ItemFacts | None:
@@ -279,9 +277,7 @@ class _Planner:
         state, version = state_at(slot.row.pk, event.item_version)
         return replace(facts, state=state, version=version)
 
-    def _circumstances(
-        self, one: Candidate, asked: "_Question", cooldowns: Cooldowns, bounds: Bounds, joins: Work | None
-    ) -> Circumstances:
+    def _circumstances(self, one: Candidate, asked: "_Question", ledger: Ledger, joins: Work | None) -> Circumstances:
         event, slot, order = asked.planned.event, asked.planned.slot, asked.order
         connection = self._connections[event.connection_id]
         return Circumstances(
@@ -297,11 +293,13 @@ class _Planner:
             own_actors=tuple(connection.config.get("own_actors", ())),
             is_source_paused=connection.is_paused or not connection.is_enabled,
             rights_problem=self._rights.problem(one, connection, slot.row if slot is not None else None),
-            last_fired_at=cooldowns.last_fired_at(one),
-            free_at=cooldowns.free_at(one),
+            last_fired_at=ledger.cooldowns.last_fired_at(one),
+            free_at=ledger.cooldowns.free_at(one),
             is_cooldown_bypassed=order is not None and order.is_cooldown_bypassed,
-            queued=bounds.queued(one),
-            same_item=bounds.same_item(one, slot),
+            rate_free_at=ledger.rates.free_at(one),
+            storm_firings=ledger.rates.storm_firings(one, event.accepted_at),
+            queued=ledger.bounds.queued(one),
+            same_item=ledger.bounds.same_item(one, slot),
             is_mergeable=joins is not None,
         )
 

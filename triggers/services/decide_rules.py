@@ -23,9 +23,10 @@ MAX_HOPS = 5
 class Circumstances:
     """Everything the rules look at. Times are UTC; ``rights_problem`` is empty where the owner's rights suffice.
 
-    ``free_at`` is when the trigger's cooldown ends (None: it never fired, or has none). Of the trigger's executions
-    that are not over, ``queued`` wait and ``same_item`` are about the event's item; ``is_mergeable``: one of these
-    still waits, and may take in the event.
+    ``free_at`` is when the trigger's cooldown ends (None: it never fired, or has none), ``rate_free_at`` when it has
+    fired less than its rate again (None: it has), ``storm_firings`` how often it fired in the last minute. Of the
+    trigger's executions that are not over, ``queued`` wait and ``same_item`` are about the event's item;
+    ``is_mergeable``: one of these still waits, and may take in the event.
     """
 
     status: str
@@ -43,6 +44,8 @@ class Circumstances:
     last_fired_at: datetime | None = None
     free_at: datetime | None = None
     is_cooldown_bypassed: bool = False
+    rate_free_at: datetime | None = None
+    storm_firings: int = 0
     queued: int = 0
     same_item: int = 0
     is_mergeable: bool = False
@@ -138,6 +141,24 @@ def _is_inside_cooldown(given: Circumstances) -> bool:
     return given.free_at is not None and given.accepted_at < given.free_at and not given.is_cooldown_bypassed
 
 
+def _storm(given: Circumstances) -> Suppressed | None:
+    limit = given.limits.storm_limit
+    # A person who fires by hand is no storm.
+    if limit is None or given.storm_firings < limit or given.origin == Origin.MANUAL:
+        return None
+    detail = f"it fired {given.storm_firings} times within a minute; its storm brake allows {limit}"
+    return Suppressed(Suppression.STORM, detail, facts={"fired": given.storm_firings, "storm_limit": limit})
+
+
+def _rate(given: Circumstances) -> Suppressed | None:
+    limits = given.limits
+    if given.rate_free_at is None or given.accepted_at >= given.rate_free_at or given.is_cooldown_bypassed:
+        return None
+    facts = {"rate_limit": limits.rate_limit, "rate_window_s": limits.rate_window_s}
+    detail = f"it fired {limits.rate_limit} times within {limits.rate_window_s} s, as often as it may"
+    return Suppressed(Suppression.RATE, detail, until=given.rate_free_at, facts=facts)
+
+
 def _overlap(given: Circumstances) -> Suppressed | None:
     if given.limits.overlap != OverlapPolicy.SKIP or not given.same_item:
         return None
@@ -167,7 +188,9 @@ _RULES: tuple[Callable[[Circumstances], Suppressed | None], ...] = (
     _owner_rights,
     _late,
     _stale,
+    _storm,
     _cooldown,
+    _rate,
     _overlap,
     _queue_full,
 )

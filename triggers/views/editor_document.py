@@ -17,7 +17,10 @@ from triggers.views.editor_forms import DEFAULTS, DELIVERABLES, listener_key
 
 MOST_DELIVERABLES = 50
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}\Z")
-_LIMITS = ("cooldown_s", "max_queued", "max_concurrent", "max_attempts", "deadline_s", "expires_s", "stale_after_s")
+_LIMITS = (
+    *("cooldown_s", "rate_limit", "rate_window_s", "storm_limit", "max_queued", "max_concurrent", "max_attempts"),
+    *("deadline_s", "expires_s", "stale_after_s"),
+)
 _POLICIES = ("cooldown_policy", "overlap", "queue_policy", "late")
 _RULES = ("min_size", "max_size")
 

@@ -76,6 +76,13 @@ class LimitsPart(forms.Form):
         label="Cooldown", required=False, help_text="Seconds between two firings; 0 is none."
     )
     cooldown_policy = forms.ChoiceField(label="An event within the cooldown", choices=CooldownPolicy.choices)
+    rate_limit = forms.IntegerField(
+        label="At most", required=False, help_text="Firings in the window; empty: no limit."
+    )
+    rate_window_s = forms.IntegerField(label="Window", required=False, help_text="Seconds; empty: an hour.")
+    storm_limit = forms.IntegerField(
+        label="Storm brake", required=False, help_text="Firings in a minute; one more pauses the trigger. Empty: never."
+    )
     overlap = forms.ChoiceField(label="While a run for the same item waits or works", choices=OverlapPolicy.choices)
     max_queued = forms.IntegerField(
         label="In the queue", required=False, help_text="How many of its runs may wait; empty is no limit."

@@ -52,6 +52,8 @@ def test_deciders_in_parallel_decide_every_delivery_once(monkeypatch: pytest.Mon
         ({"max_queued": 3, "queue_policy": "drop_oldest"}, {"queued": 3, "cancelled": 9}),
         ({"max_queued": 2, "overlap": "coalesce"}, {"queued": 2}),
         ({"overlap": "skip"}, {"queued": 3}),
+        ({"rate_limit": 4}, {"queued": 4}),
+        ({"storm_limit": 5}, {"queued": 5}),
     ]
     bounded = [make_trigger(connection=cooling.listeners.get().connection, limits=limits) for limits, _ in bounds]
     for at in range(12):
