@@ -15,6 +15,7 @@ from accounts.permissions import may
 from triggers.enums import ExecutionStatus
 from triggers.selectors.executions import executions_visible_to
 from triggers.selectors.health import HEALTH_STATES, health
+from triggers.selectors.triggers import paused_by_dct
 
 LIVE_URL = "/ws/status/"
 
@@ -81,7 +82,7 @@ def _item(place: Place, user: User) -> dict[str, Any]:
     }
     if place.key == "inbox":
         waiting = executions_visible_to(user=user).filter(status=ExecutionStatus.NEEDS_ATTENTION)
-        item |= {"count": waiting.count(), "hot": True}
+        item |= {"count": waiting.count() + paused_by_dct(user=user).count(), "hot": True}
     return item
 
 

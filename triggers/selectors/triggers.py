@@ -1,9 +1,12 @@
 """Triggers and their revisions, as far as a person may see them."""
 
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 
+from accounts.enums import Via
+from accounts.models import AuditEntry
 from accounts.operations import Operation
 from accounts.permissions import Person, visible
+from triggers.enums import TriggerStatus
 from triggers.models import Trigger, TriggerRevision
 from workspaces.models import ContextItem
 
@@ -12,6 +15,13 @@ def triggers_visible_to(*, user: Person, operation: Operation = Operation.VIEW) 
     """Every trigger within reach that is not deleted."""
     rows = Trigger.objects.filter(deleted_at=None).select_related("owner", "published")
     return visible(rows, user=user, operation=operation)
+
+
+def paused_by_dct(*, user: Person) -> QuerySet[Trigger]:
+    """The triggers that DCT itself paused (a storm, a right that was lost), until a person resumes them."""
+    pauses = AuditEntry.objects.filter(kind="trigger", object_id=OuterRef("pk"), action="trigger.paused")
+    rows = triggers_visible_to(user=user).filter(status=TriggerStatus.PAUSED)
+    return rows.annotate(paused_via=Subquery(pauses.order_by("-id").values("via")[:1])).filter(paused_via=Via.SYSTEM)
 
 
 def revisions_visible_to(*, user: Person, trigger: Trigger) -> QuerySet[TriggerRevision]:

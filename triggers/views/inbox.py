@@ -18,6 +18,7 @@ from triggers.enums import Attention, ExecutionStatus
 from triggers.models import Execution
 from triggers.selectors.executions import executions_visible_to
 from triggers.selectors.trail import trail_of
+from triggers.selectors.triggers import paused_by_dct
 from triggers.views.execution_words import last_question
 from triggers.views.links import execution_title, link_to_execution, link_to_item, link_to_trigger
 from triggers.views.proof import deliverables_shown
@@ -33,12 +34,14 @@ _LINES = {
 
 
 class InboxPage(PageView):
-    """Everything that waits for a person, the longest wait first; ``?execution=`` opens one."""
+    """Everything that waits for a person: triggers that DCT paused, and executions, the longest wait first;
+    ``?execution=`` opens one.
+    """
 
     operation = Operation.VIEW
     page = "inbox"
     template_name = "triggers/inbox.html"
-    parts: ClassVar = {"list": "triggers/_inbox_list.html"}
+    parts: ClassVar = {"list": "triggers/_inbox_list.html", "paused": "triggers/_inbox_paused.html"}
 
     def context(self, **kwargs: Any) -> dict[str, Any]:
         rows = executions_visible_to(user=self.user).filter(status=ExecutionStatus.NEEDS_ATTENTION)
@@ -48,11 +51,17 @@ class InboxPage(PageView):
         wanted = wanted_id(self.request, "execution")
         first = shown[0] if shown else None
         current = first if wanted is None else next((row for row in shown if row.pk == wanted), None)
+        paused = paused_by_dct(user=self.user).order_by("name", "id")
+        if whose == MINE:
+            paused = paused.filter(owner=self.user)
+        stopped = list(paused[:SHOWN])
         count = rows.count()
         return {
             "inbox": {
                 "url": _here(self.request),
-                "words": _words(count),
+                "words": _words(count + len(stopped)),
+                "paused_url": with_query(self.request, part="paused"),
+                "paused": [{**link_to_trigger(one), "reason": one.pause_reason} for one in stopped],
                 "whose": [
                     {"label": f"Mine {mine.count()}", "url": with_query(self.request, whose=MINE), "on": whose == MINE},
                     {"label": f"All {count}", "url": with_query(self.request, whose=None), "on": whose == ALL},
