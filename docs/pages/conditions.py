@@ -17,6 +17,7 @@ ARGUMENTS = {
     Argument.LIST: "a list of at least one",
     Argument.BOUND: "a number, or a date and time",
     Argument.BOUNDS: "a list of two numbers or two dates, the smaller first",
+    Argument.NETWORKS: "a list of at least one network such as `10.0.0.0/8`",
 }
 TYPES = {
     "assignee_change": "the assignee becomes another one",
@@ -28,6 +29,7 @@ TYPES = {
     "sender": "one of these caused the event",
     "status_change": "the status becomes another one; `from_status` and `to_status` narrow it",
     "string_match": "the key, headline or text holds the words; needs `search_string` or `contains_keywords`",
+    "time_window": "it happened at these hours on these days; see below",
     "thread_reply": "the message answers an earlier one",
     "trust_tier": "the sender is known at least this far",
 }
@@ -84,6 +86,16 @@ A field that is **not there** never holds, under `not_equals` neither: a mistype
 `absent`."""
 
 
+HOURS = """## Hours of the `time_window` condition
+
+`from` and `to` are times of day such as `09:00` by the clock on the wall in `zone` (an IANA name such as
+`Europe/Berlin`), also when summer time begins or ends; `to` itself is outside, and may be `24:00`. Without them it is
+the whole day. Where `to` is before `from` it goes over midnight and belongs to the day on which it begins. It looks at
+the time that the event itself tells, not at when it was accepted: what a customer wrote at night stays written at night
+when it is fetched in the morning, and a replay gets the answer of then. For what comes too late there is
+`stale_after`."""
+
+
 def page() -> str:
     """The Markdown of reference/conditions.md."""
     leaves = sorted(LEAVES, key=lambda leaf: (leaf.type, leaf.version))
@@ -108,6 +120,7 @@ def page() -> str:
         "## Operators of the `field` condition",
         table(["operator", "reads as", "value"], operators),
         PATTERNS,
+        HOURS,
     )
 
 

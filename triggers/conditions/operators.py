@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
 
 from triggers.conditions import patterns
@@ -24,6 +25,7 @@ class Operator(StrEnum):
     EQUALS = "equals"
     NOT_EQUALS = "not_equals"
     IN = "in"
+    NOT_IN = "not_in"
     PREFIX = "prefix"
     SUFFIX = "suffix"
     CONTAINS = "contains"
@@ -32,6 +34,7 @@ class Operator(StrEnum):
     GTE = "gte"
     LTE = "lte"
     BETWEEN = "between"
+    CIDR = "cidr"
     EXISTS = "exists"
     ABSENT = "absent"
     CHANGED = "changed"
@@ -41,7 +44,9 @@ class Operator(StrEnum):
 
 
 class Argument(StrEnum):
-    """What an operator takes: nothing, a value, one that is not empty, text, a list, a number or date, two of those."""
+    """What an operator takes: nothing, a value, one that is not empty, text, a list, a number or date, two of those,
+    networks.
+    """
 
     NOTHING = "nothing"
     PART = "part"
@@ -50,6 +55,7 @@ class Argument(StrEnum):
     LIST = "list"
     BOUND = "bound"
     BOUNDS = "bounds"
+    NETWORKS = "networks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +88,10 @@ def _not_equals(actual: Any, wanted: Any, case_sensitive: bool) -> Answer:
 
 def _in(actual: Any, wanted: Any, case_sensitive: bool) -> Answer:
     return any(equal(actual, one, case_sensitive) for one in wanted)
+
+
+def _not_in(actual: Any, wanted: Any, case_sensitive: bool) -> Answer:
+    return not _in(actual, wanted, case_sensitive)
 
 
 def _on_text(test: Callable[[str, str], bool]) -> Callable[[Any, Any, bool], Answer]:
@@ -162,6 +172,31 @@ def _between(actual: Any, wanted: Any, _case_sensitive: bool) -> Answer:
     return _in_order(wanted[0], actual, wanted[1])
 
 
+def network(value: Any) -> IPv4Network | IPv6Network | None:
+    """A network in CIDR notation; None for anything else, also for one with bits set behind its mask."""
+    if not isinstance(value, str) or "/" not in value:
+        return None
+    try:
+        return ip_network(value)
+    except ValueError:
+        return None
+
+
+def _in_network(actual: Any, wanted: Any, _case_sensitive: bool) -> Answer:
+    if actual is None:
+        return False
+    if not isinstance(actual, str):
+        return f"{_type_words(actual)}, not an IP address"
+    try:
+        address = ip_address(actual)
+    except ValueError:
+        return "is text, which is no IP address"
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        # A server that listens on both writes ::ffff:10.0.0.1; it is the same machine.
+        address = address.ipv4_mapped
+    return any(address in found for one in wanted if (found := network(one)) is not None)
+
+
 def _type_words(value: Any) -> str:
     if isinstance(value, bool):
         return "is true or false"
@@ -176,6 +211,7 @@ TABLE: dict[Operator, Row] = {
     Operator.EQUALS: Row(Argument.SCALAR, "is", _equals),
     Operator.NOT_EQUALS: Row(Argument.SCALAR, "is there and is not", _not_equals),
     Operator.IN: Row(Argument.LIST, "is one of", _in),
+    Operator.NOT_IN: Row(Argument.LIST, "is there and is none of", _not_in),
     Operator.PREFIX: Row(Argument.TEXT, "begins with", _on_text(str.startswith)),
     Operator.SUFFIX: Row(Argument.TEXT, "ends with", _on_text(str.endswith)),
     Operator.CONTAINS: Row(Argument.PART, "contains", _contains),
@@ -184,6 +220,7 @@ TABLE: dict[Operator, Row] = {
     Operator.GTE: Row(Argument.BOUND, "is at least", _gte),
     Operator.LTE: Row(Argument.BOUND, "is at most", _lte),
     Operator.BETWEEN: Row(Argument.BOUNDS, "is between", _between),
+    Operator.CIDR: Row(Argument.NETWORKS, "is an address in any of", _in_network),
     Operator.EXISTS: Row(Argument.NOTHING, "is there"),
     Operator.ABSENT: Row(Argument.NOTHING, "is not there"),
     Operator.CHANGED: Row(Argument.NOTHING, "changes"),
@@ -192,6 +229,7 @@ TABLE: dict[Operator, Row] = {
     Operator.UNCHANGED: Row(Argument.NOTHING, "does not change"),
 }
 
+_LISTS = (Argument.LIST, Argument.NETWORKS)
 ABOUT_CHANGE = frozenset({Operator.CHANGED, Operator.CHANGED_FROM, Operator.CHANGED_TO, Operator.UNCHANGED})
 
 
@@ -202,5 +240,5 @@ def words(operator: Operator, value: Any) -> str:
         return row.words
     if row.argument is Argument.BOUNDS:
         return f"{row.words} {shown(value[0])} and {shown(value[1])}"
-    listed = ", ".join(shown(one) for one in value) if row.argument is Argument.LIST else shown(value)
+    listed = ", ".join(shown(one) for one in value) if row.argument in _LISTS else shown(value)
     return f"{row.words} {listed or 'empty text'}"

@@ -25,7 +25,7 @@ PROPERTIES: dict[str, Any] = {
     "contains_keywords": {
         "type": ["array", "null"],
         "items": {"type": "string", "minLength": 1, "maxLength": 10_000},
-        "maxItems": 500,
+        "maxItems": 10_000,
         "title": "Any of these words",
     },
 }

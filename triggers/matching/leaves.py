@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from triggers.conditions.facts import ChangePath, Kind, TrustTier
+from triggers.conditions.leaves import time_window
 from triggers.conditions.shared_keys import is_case_sensitive
 from triggers.matching import fields
 from triggers.matching.questions import (
@@ -133,6 +134,14 @@ def _tier(config: Config) -> list[Question]:
 _TIERS = [tier.value for tier in TrustTier]
 
 
+def _window(config: Config) -> list[Question]:
+    try:
+        wanted = time_window.window(config)
+    except (KeyError, ValueError, OSError, TypeError) as wrong:
+        raise NotWellFormed from wrong
+    return [Question(lambda event, _item: event.time is not None and wanted.holds(event.time))]
+
+
 def _field(config: Config) -> list[Question]:
     found = fields.question(config)
     if found is None:
@@ -151,5 +160,6 @@ _OWN: dict[tuple[Any, Any], Callable[[Config], list[Question]]] = {
     ("string_match", 1): _nothing,
     ("sender", 1): _sender,
     ("trust_tier", 1): _tier,
+    ("time_window", 1): _window,
     ("field", 1): _field,
 }

@@ -33,6 +33,11 @@ BOTH_WORDS = "the sender is any of bot, ci or data.branch is main"
         (leaf("thread_reply"), "it is a reply"),
         (BY_BOT, "the sender is any of bot, ci"),
         (leaf("trust_tier", at_least="verified"), "trust is at least verified sender"),
+        (leaf("time_window", zone="UTC"), "it happens on any day from 00:00 to 24:00 in UTC"),
+        (
+            leaf("time_window", zone="Europe/Berlin", days=["sat", "sun"], **{"from": "22:00", "to": "06:00"}),
+            "it happens sat, sun from 22:00 to 06:00 in Europe/Berlin",
+        ),
         (MAIN, "data.branch is main"),
         (field("data.branch", "equals", ""), "data.branch is empty text"),
         (field("data.x", "in", [1, "b"]), "data.x is one of 1, b"),
@@ -61,7 +66,7 @@ def test_conditions_read_as_lines_with_their_paths() -> None:
 
 
 def test_every_leaf_has_words() -> None:
-    needed: dict[str, Any] = {"allow": ["a"], "at_least": "open", "path": "data.x", "operator": "exists"}
+    needed: dict[str, Any] = {"allow": ["a"], "at_least": "open", "zone": "UTC", "path": "data.x", "operator": "exists"}
     for one in LEAVES:
         assert one.words({name: needed[name] for name in one.required} or {"search_string": "x"})
 

@@ -1,5 +1,6 @@
 """Every leaf: when it holds, when it does not, and which schema it has."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -18,6 +19,8 @@ MOVED = make_event(changes={"status": ("In progress", "Done")})
 GIVEN = make_event(changes={"assignee": (None, "bea")})
 RAISED = make_event(changes={"priority": ("Low", "High")})
 COMMENT = make_event(kinds=("comment",), text="  Please refund the invoice, Übergabe  ", title="Refund", actor="Ana")
+MANY = [*(f"parcel {at}" for at in range(9_999)), "refund"]
+AT_NINE = make_event(time=datetime(2026, 11, 20, 9, tzinfo=UTC))
 PING = make_event(mentions=("bea", "cem"), is_reply=True, kinds=("message", "reply"))
 
 CASES: list[tuple[str, dict[str, Any], EventFacts, bool]] = [
@@ -57,6 +60,7 @@ CASES: list[tuple[str, dict[str, Any], EventFacts, bool]] = [
     ("an umlaut typed as two characters", leaf("string_match", search_string="U\u0308BERGABE"), COMMENT, True),
     ("one of the keywords", leaf("string_match", contains_keywords=["parcel", "Refund"]), COMMENT, True),
     ("none of the keywords", leaf("string_match", contains_keywords=["parcel", "stamp"]), COMMENT, False),
+    ("one of ten thousand keywords", leaf("string_match", contains_keywords=MANY), COMMENT, True),
     ("all keys by AND", leaf("new_comment", search_string="invoice", from_user="ANA", min_length=5), COMMENT, True),
     ("one key of many fails", leaf("new_comment", search_string="invoice", from_user="bea"), COMMENT, False),
     ("long enough without the blanks around", leaf("new_comment", min_length=35), COMMENT, True),
@@ -73,6 +77,8 @@ CASES: list[tuple[str, dict[str, Any], EventFacts, bool]] = [
     ("a sender by exact case", leaf("sender", allow=["ana"], case_sensitive=True), COMMENT, False),
     ("another sender", leaf("sender", allow=["bea"]), COMMENT, False),
     ("an unnamed sender", leaf("sender", allow=["bea"]), make_event(actor=""), False),
+    ("within the hours", leaf("time_window", zone="UTC", days=["fri"], to="17:00"), AT_NINE, True),
+    ("on another day", leaf("time_window", zone="UTC", days=["sat"]), AT_NINE, False),
     ("enough trust", leaf("trust_tier", at_least="verified"), make_event(trust_tier=TrustTier.ALLOWED), True),
     ("just enough trust", leaf("trust_tier", at_least="verified"), make_event(trust_tier=TrustTier.VERIFIED), True),
     ("too little trust", leaf("trust_tier", at_least="verified"), make_event(), False),

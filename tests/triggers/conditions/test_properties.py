@@ -1,6 +1,7 @@
 """What must hold for any JSON and any tree that validation accepts."""
 
 import json
+from datetime import UTC
 from typing import Any
 
 import pytest
@@ -51,6 +52,7 @@ EVENTS = st.builds(
     mentions=st.lists(WORDS, max_size=2).map(tuple),
     is_reply=st.booleans(),
     trust_tier=st.sampled_from(TrustTier),
+    time=st.none() | st.datetimes(timezones=st.just(UTC)),
 )
 ITEMS = st.none() | st.builds(ItemFacts, kind=WORDS, key=WORDS, state=OBJECTS, version=st.integers(0, 9))
 
@@ -73,6 +75,14 @@ CONFIGS = {
         optional={"value": SCALARS | st.lists(SCALARS, max_size=3), "case_sensitive": st.booleans()},
     ),
     "sender": st.fixed_dictionaries({"allow": st.lists(WORDS, max_size=2)}),
+    "time_window": st.fixed_dictionaries(
+        {"zone": st.sampled_from(["UTC", "Europe/Berlin", "Mars/Base"])},
+        optional={
+            "days": st.lists(st.sampled_from(["mon", "sun", "never"]), max_size=2) | st.none(),
+            "from": st.sampled_from(["", "00:00", "22:00", "24:00"]) | st.none(),
+            "to": st.sampled_from(["06:00", "24:00", "six"]) | st.none(),
+        },
+    ),
     "trust_tier": st.fixed_dictionaries({"at_least": st.sampled_from([tier.value for tier in TrustTier])}),
 }
 SHARED: Any = st.fixed_dictionaries(

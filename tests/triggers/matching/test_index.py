@@ -91,6 +91,17 @@ def test_words_within_words_are_all_found() -> None:
     assert found(trees, make_event(text="Banana")) == [1, 2, 3, 4, 5]
 
 
+def test_a_long_list_of_keywords_is_found_by_each_of_them_and_nobody_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = [f"keyword {at} of a long list" for at in range(10_000)]
+    others = [leaf("sender", allow=[f"other {at}"]) for at in range(FEW + 1)]
+    tree = leaf("string_match", contains_keywords=words)
+    index = index_of([entry(number, HERE, one) for number, one in enumerate([tree, *others], 1)])
+    monkeypatch.setattr(Programs, "get", None)
+    for at in (0, 4_321, 9_999):
+        assert index.match(make_event(text=f"There is KEYWORD {at} of a long list."), None, HERE) == [(1, 10)]
+    assert index.match(make_event(text="keyword 10000 of a long list"), None, HERE) == []
+
+
 @pytest.mark.parametrize("operator", ["prefix", "contains", "suffix", "gte"])
 def test_a_value_of_the_wrong_type_is_an_error_that_is_not_missed(operator: str) -> None:
     trees = [field("data.a", operator, "2026-11-20"), leaf("sender", allow=["nobody"])]

@@ -44,6 +44,7 @@ def test_every_text_holds_the_empty_one(text: str) -> None:
 SOUND: dict[str, dict[str, Any]] = {
     "field": {"path": "data.a", "operator": "exists"},
     "sender": {"allow": ["ana"]},
+    "time_window": {"zone": "UTC"},
     "trust_tier": {"at_least": "open"},
     "string_match": {"search_string": "ana"},
 }

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 from hypothesis import strategies as st
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from triggers.conditions.evaluate import evaluate
 from triggers.conditions.facts import EventFacts, ItemFacts, Kind, Origin, TrustTier
 from triggers.conditions.leaves import LEAVES
+from triggers.conditions.leaves.time_window import DAYS
 from triggers.conditions.operators import Operator
 from triggers.matching.index import Entry, connection_scope, item_scope
 
@@ -30,6 +32,10 @@ WORDS = st.sampled_from(
             "1",
             "true",
             "2026-11-20",
+            "10.1.2.3",
+            "10.0.0.0/8",
+            "::ffff:10.0.0.1",
+            "fe80::/10",
         ),
         *("H", "h", "H\u0331", "\u1e96", "ß", "SS", "é", "e\u0301", "İ", "\0", "a\0b", "\ud800"),
     ]
@@ -42,6 +48,18 @@ JSON = st.recursive(
 )
 OBJECTS = st.dictionaries(NAMES, JSON, max_size=3)
 CHANGED = st.sampled_from(["status", "assignee", "priority", "x.y"])
+# Around the hours at which summer time begins and ends, midnights, and both ends of the calendar.
+TIMES = (
+    st.none()
+    | st.datetimes(timezones=st.none() | st.just(UTC))
+    | st.sampled_from(
+        [
+            datetime(2026, month, day, hour, 30, tzinfo=UTC)
+            for month, day in ((3, 28), (3, 29), (10, 25))
+            for hour in range(24)
+        ]
+    )
+)
 EVENTS = st.builds(
     EventFacts,
     source=WORDS,
@@ -50,6 +68,7 @@ EVENTS = st.builds(
     actor=WORDS,
     title=TEXTS,
     text=TEXTS,
+    time=TIMES,
     data=OBJECTS,
     changes=st.dictionaries(CHANGED, st.tuples(JSON, JSON), max_size=4),
     kinds=st.lists(st.sampled_from([kind.value for kind in Kind]), max_size=3).map(tuple),
@@ -76,6 +95,7 @@ PATHS = st.sampled_from(
         *("item.state.a", "item.key", "item.version"),
     ]
 )
+CLOCKS = st.sampled_from(["00:00", "02:30", "09:00", "17:00", "24:00", "", "9", "25:00"]) | st.none()
 VALUES = SCALARS | st.lists(SCALARS, max_size=3)
 SHARED = {
     "search_string": WORDS | st.none(),
@@ -95,6 +115,10 @@ OWN: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "sender": ({"allow": st.lists(WORDS, max_size=3)}, {}),
     "trust_tier": ({"at_least": st.sampled_from([tier.value for tier in TrustTier])}, {}),
     "mention": ({}, {"who": st.lists(WORDS, max_size=2)}),
+    "time_window": (
+        {"zone": st.sampled_from(["UTC", "Europe/Berlin", "America/St_Johns", "Europe", "Mars/Base", "../x", ""])},
+        {"days": st.lists(st.sampled_from([*DAYS, "never"]), max_size=4), "from": CLOCKS, "to": CLOCKS},
+    ),
     "priority_change": ({}, {"from_priority": WORDS, "to_priority": WORDS}),
 }
 
@@ -118,7 +142,22 @@ BROKEN_LEAVES = st.fixed_dictionaries(
         "version": st.sampled_from([1, 2, True, 1.0, "1"]),
         "config": JSON
         | st.dictionaries(
-            st.sampled_from([*SHARED, "path", "operator", "value", "allow", "at_least", "who", "to_priority"]),
+            st.sampled_from(
+                [
+                    *SHARED,
+                    "path",
+                    "operator",
+                    "value",
+                    "allow",
+                    "at_least",
+                    "who",
+                    "to_priority",
+                    "zone",
+                    "days",
+                    "from",
+                    "to",
+                ]
+            ),
             JSON | PATHS | st.sampled_from([operator.value for operator in Operator]),
             max_size=4,
         ),

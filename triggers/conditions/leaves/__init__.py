@@ -11,6 +11,7 @@ from triggers.conditions.leaves import (
     status_change,
     string_match,
     thread_reply,
+    time_window,
     trust_tier,
 )
 from triggers.conditions.registry import Leaves
@@ -28,3 +29,4 @@ LEAVES.register(thread_reply.LEAF)
 LEAVES.register(field.LEAF)
 LEAVES.register(sender.LEAF)
 LEAVES.register(trust_tier.LEAF)
+LEAVES.register(time_window.LEAF)

@@ -7,7 +7,17 @@ from typing import Any
 from triggers.conditions import paths, patterns
 from triggers.conditions.checks import Check, Complaint
 from triggers.conditions.facts import EventFacts
-from triggers.conditions.operators import ABOUT_CHANGE, TABLE, Argument, Operator, are_in_order, bound, equal, words
+from triggers.conditions.operators import (
+    ABOUT_CHANGE,
+    TABLE,
+    Argument,
+    Operator,
+    are_in_order,
+    bound,
+    equal,
+    network,
+    words,
+)
 from triggers.conditions.paths import MISSING
 from triggers.conditions.registry import Asked, Config, Leaf
 from triggers.conditions.shared_keys import is_case_sensitive
@@ -123,6 +133,10 @@ def _are_bounds(value: Any) -> bool:
     return isinstance(value[0], str) == isinstance(value[1], str)
 
 
+def _are_networks(value: Any) -> bool:
+    return isinstance(value, list) and len(value) > 0 and all(network(one) is not None for one in value)
+
+
 _EXPECTED = {
     Argument.SCALAR: (_is_scalar, "text, a number, true, false or null"),
     Argument.PART: (_is_part, "text that is not empty, a number, true, false or null"),
@@ -130,6 +144,7 @@ _EXPECTED = {
     Argument.LIST: (_is_list, "a list of at least one text, number, true, false or null"),
     Argument.BOUND: (_is_bound, "a number, or a date and time such as 2026-11-20T09:00:00Z"),
     Argument.BOUNDS: (_are_bounds, "a list of two numbers, or of two dates"),
+    Argument.NETWORKS: (_are_networks, "a list of at least one network such as 10.0.0.0/8 or 2001:db8::/32"),
 }
 
 LEAF = Leaf(

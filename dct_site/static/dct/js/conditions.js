@@ -1,10 +1,11 @@
 // The condition tree in the page, read as JSON: {"all": [{"type", "version", "config"}, {"any": [...]}]}.
 const split = (text) => text.split(",").map((piece) => piece.trim()).filter(Boolean);
+const LISTED = ["in", "not_in", "between", "cidr"];
 
 // A value without a type of its own: JSON where it is JSON, a list where the operator wants one, else the text itself.
 const untyped = (text, operator) => {
   try { return JSON.parse(text); } catch { /* plain words */ }
-  return operator === "in" || operator === "between" ? split(text) : text;
+  return LISTED.includes(operator) ? split(text) : text;
 };
 
 const fieldValue = (input, operator) => {
