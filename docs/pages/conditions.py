@@ -6,6 +6,7 @@ from docs.pages.markdown import code, joined, listed, table
 from triggers.conditions import paths, patterns, shared_keys, tree
 from triggers.conditions.facts import ChangePath, Kind
 from triggers.conditions.leaves import LEAVES
+from triggers.conditions.leaves.count import MOST
 from triggers.conditions.operators import TABLE, Argument
 from triggers.conditions.registry import Leaf
 
@@ -21,6 +22,7 @@ ARGUMENTS = {
 }
 TYPES = {
     "assignee_change": "the assignee becomes another one",
+    "count": "so many events like this one came within a time; see below",
     "field": "a value in the event or its item is as asked; see below",
     "mention": "somebody is named in the text (`@ana`); with `who`, one of these",
     "new_comment": "somebody comments on the item",
@@ -95,6 +97,20 @@ the time that the event itself tells, not at when it was accepted: what a custom
 when it is fetched in the morning, and a replay gets the answer of then. For what comes too late there is
 `stale_after`."""
 
+COUNTS = f"""## Counting with `count`
+
+It holds where at least `at_least` events like this one came within `within_s` seconds, this one included. *Like this*
+are the events of the same item (`per`: `item`, when left out) or of the same connection, to which the rest of the
+trigger's conditions did not say no: `all` of *it failed* and *3 times in 10 minutes* counts failures. With `distinct`,
+a path below `event.`, `data.` or `changes.`, events with the same value there are one, and those without a value none.
+
+* Time is when an event was accepted; the order is that in which they were decided.
+* Replays, baselines and what a person fired by hand do not count. A replay is answered by what came before the event
+  that it repeats. A published trigger counts events from before it was published, too.
+* The event and its item are asked first. Where they decide, no other event is looked at; otherwise the answer is kept,
+  also a no, with the events that it rests on (`facts.counted_events`).
+* Of one item or connection the newest {MOST:,} events are looked at; where these do not suffice, it cannot tell."""
+
 
 def page() -> str:
     """The Markdown of reference/conditions.md."""
@@ -121,6 +137,7 @@ def page() -> str:
         table(["operator", "reads as", "value"], operators),
         PATTERNS,
         HOURS,
+        COUNTS,
     )
 
 

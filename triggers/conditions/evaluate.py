@@ -2,33 +2,46 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from triggers.conditions.checks import Check
 from triggers.conditions.facts import EventFacts, ItemFacts
+from triggers.conditions.history import History, UnreadHistory
 from triggers.conditions.leaves import LEAVES
 from triggers.conditions.registry import Asked
 from triggers.conditions.tree import MAX_DEPTH, group_kind, pointer
 from triggers.conditions.verdict import Node, NodeKind, Verdict, shown
 
 
-def evaluate(tree: Any, event: EventFacts, item: ItemFacts | None) -> Verdict:
+def evaluate(tree: Any, event: EventFacts, item: ItemFacts | None, history: History | None = None) -> Verdict:
     """The verdict for one event, with a reason for every leaf: nothing is skipped because the answer stood already.
 
     A leaf that cannot tell makes its group unable to tell, unless another leaf settles the group whatever it says.
-    Never raises: a tree that `validate` would refuse, or a leaf that fails, gives a verdict with `error`.
+    Without a ``history`` leaves that count other events cannot tell.
+    Raises UnreadHistory only: a tree that `validate` would refuse, or a leaf that fails, gives a verdict with `error`.
     """
-    return Verdict.of(_node({NodeKind.ANY.value: tree} if isinstance(tree, list) else tree, "", 1, event, item))
+    seen = Asked({}, event, item, history)
+    return Verdict.of(_node({NodeKind.ANY.value: tree} if isinstance(tree, list) else tree, "", 1, seen))
 
 
-def _node(node: Any, path: str, depth: int, event: EventFacts, item: ItemFacts | None) -> Node:
+def consults_events(tree: Any) -> bool:
+    """Whether a leaf in it looks at other events."""
+    kind = group_kind(tree)
+    if isinstance(tree, list) or kind is not None:
+        return any(consults_events(child) for child in (tree[kind.value] if kind is not None else tree))
+    leaf = LEAVES.find(tree.get("type"), tree.get("version", 1)) if isinstance(tree, dict) else None
+    return leaf is not None and leaf.consults_events
+
+
+def _node(node: Any, path: str, depth: int, seen: Asked) -> Node:
     kind = group_kind(node)
     if depth > MAX_DEPTH:
         return _cannot_tell(path, "conditions", f"nested deeper than {MAX_DEPTH} groups")
     if kind is None:
-        return _leaf(node, path, event, item)
+        return _leaf(node, path, seen)
     children = tuple(
-        _node(child, pointer(path, kind.value, at), depth + 1, event, item) for at, child in enumerate(node[kind.value])
+        _node(child, pointer(path, kind.value, at), depth + 1, seen) for at, child in enumerate(node[kind.value])
     )
     if not children:
         return _cannot_tell(path, kind.value, "the group is empty")
@@ -53,13 +66,13 @@ def combined(kind: NodeKind, answers: list[bool | None]) -> bool | None:
 
 def answer_of_leaf(node: Any, event: EventFacts, item: ItemFacts | None) -> bool | None:
     """A single leaf's answer without its reasons: it holds, or not, or nobody can tell."""
-    return _leaf(node, "", event, item).holds
+    return _leaf(node, "", Asked({}, event, item)).holds
 
 
 _ASKED = {NodeKind.ALL: "all of these", NodeKind.ANY: "any of these", NodeKind.NONE: "none of these"}
 
 
-def _leaf(node: Any, path: str, event: EventFacts, item: ItemFacts | None) -> Node:
+def _leaf(node: Any, path: str, seen: Asked) -> Node:
     name = shown(node.get("type", "")) if isinstance(node, dict) else ""
     leaf = LEAVES.find(node.get("type"), node.get("version", 1)) if isinstance(node, dict) else None
     if leaf is None:
@@ -67,7 +80,9 @@ def _leaf(node: Any, path: str, event: EventFacts, item: ItemFacts | None) -> No
             path, name or "condition", f"this version of DCT knows no such condition: {name or 'no type'}"
         )
     try:
-        checks = leaf.checks(Asked(node.get("config", {}), event, item))
+        checks = leaf.checks(replace(seen, config=node.get("config", {})))
+    except UnreadHistory:
+        raise
     except Exception as failure:  # noqa: BLE001  One failing leaf must not take the other triggers' answers with it.
         return _cannot_tell(path, name, f"the condition failed: {type(failure).__name__}")
     return _from_checks(name, path, checks)

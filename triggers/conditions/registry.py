@@ -12,17 +12,19 @@ from jsonschema import Draft202012Validator
 from triggers.conditions import shared_keys
 from triggers.conditions.checks import Check, Complaint
 from triggers.conditions.facts import EventFacts, ItemFacts
+from triggers.conditions.history import History
 
 Config = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a leaf looks at: its configuration, the event, and the item as it was before."""
+    """What a leaf looks at: its configuration, the event, and the item as it was before; the events before, if any."""
 
     config: Config
     event: EventFacts
     item: ItemFacts | None
+    history: History | None = None
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Leaf:
     A leaf is versioned and never changed in place: a stored trigger must mean tomorrow what it meant when it was
     published. `properties` are JSON-schema properties beside the eight keys that every leaf takes. `ask` returns the
     checks that must all hold; the eight keys are added to them. `says` or `say` is the question as a clause; `complain`
-    finds what a schema cannot.
+    finds what a schema cannot. `consults_events`: without a history it cannot tell.
     """
 
     type: str
@@ -44,6 +46,7 @@ class Leaf:
     properties: Mapping[str, Any] = field(default_factory=dict)
     required: tuple[str, ...] = ()
     complain: Callable[[Config], tuple[Complaint, ...]] | None = None
+    consults_events: bool = False
 
     def checks(self, asked: Asked) -> tuple[Check, ...]:
         """Everything that must hold: the leaf's own checks, then the eight keys'. Empty when nothing is asked."""

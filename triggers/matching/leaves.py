@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from triggers.conditions.facts import ChangePath, Kind, TrustTier
-from triggers.conditions.leaves import time_window
+from triggers.conditions.leaves import count, time_window
 from triggers.conditions.shared_keys import is_case_sensitive
 from triggers.matching import fields
 from triggers.matching.questions import (
@@ -134,6 +134,15 @@ def _tier(config: Config) -> list[Question]:
 _TIERS = [tier.value for tier in TrustTier]
 
 
+def _count(config: Config) -> list[Question]:
+    try:
+        count.wanted(config)
+    except (KeyError, TypeError, ValueError, OverflowError) as wrong:
+        raise NotWellFormed from wrong
+    # No other event is looked at here: whom the rest does not refuse is a candidate.
+    return [Question(lambda _event, _item: None)]
+
+
 def _window(config: Config) -> list[Question]:
     try:
         wanted = time_window.window(config)
@@ -161,5 +170,6 @@ _OWN: dict[tuple[Any, Any], Callable[[Config], list[Question]]] = {
     ("sender", 1): _sender,
     ("trust_tier", 1): _tier,
     ("time_window", 1): _window,
+    ("count", 1): _count,
     ("field", 1): _field,
 }

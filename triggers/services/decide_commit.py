@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from itertools import groupby
+from typing import Any
 
 from django.db import transaction
 
@@ -25,11 +26,14 @@ from triggers.services import delivery_news, executions, generation, steps
 from triggers.services.decide_bounds import Work, hold_queued, under_way
 from triggers.services.decide_cooldown import last_event_ids
 from triggers.services.decide_items import Slot
+from triggers.services.decide_past import newest
 from triggers.services.decide_plan import Answer, Plan, Planned
 from triggers.services.decide_read import Reading
 from triggers.services.decide_sql import held_pending, held_versions, mark_fired, settle_pending, stored_changes
 from triggers.services.execution_start import EXECUTION_START, start_key
 from workspaces.models import ContextItem, ItemState
+
+MOST_NAMED = 50
 
 
 class Overtaken(Exception):
@@ -65,6 +69,7 @@ def _check(plan: Plan) -> None:
     _lock_triggers(plan)
     _check_firings(plan)
     _check_bounds(plan)
+    _check_history(plan)
 
 
 def _check_changes(plan: Plan) -> None:
@@ -73,8 +78,8 @@ def _check_changes(plan: Plan) -> None:
 
 
 def _lock_triggers(plan: Plan) -> None:
-    """One decider at a time says what is the case with a trigger that limits how often, or how many."""
-    looked_at = set(plan.ledger.trigger_ids)
+    """One decider at a time says what is the case with a trigger that limits how often or how many, or that counted."""
+    looked_at = {*plan.ledger.trigger_ids, *plan.counting}
     if not looked_at:
         return
     # All that fire as well, or two deciders could take the rows of two triggers in two orders.
@@ -99,6 +104,14 @@ def _check_bounds(plan: Plan) -> None:
 def _joined_or_displaced(plan: Plan) -> list[Work]:
     works = [work for _, answer in plan.fired for work in answer.displaces]
     return works + [answer.joins for _, answer in plan.fired if answer.joins is not None]
+
+
+def _check_history(plan: Plan) -> None:
+    """Whoever brings an event that a trigger counts, and counts for that trigger too, has waited for its row. One that
+    fires without counting (the rest of an ``any`` holds) waits for nobody: its event is counted from the next on.
+    """
+    if newest(plan.stored.read) != plan.stored.read:
+        raise Overtaken("an event came that may count")
 
 
 def _check_items(slots: list[Slot]) -> None:
@@ -168,7 +181,7 @@ def _write_answers(plan: Plan) -> None:
             until=answer.until,
             detail=answer.detail,
             because=answer.because,
-            facts=answer.facts,
+            facts=_facts(answer),
             generation=plan.generation,
             at=plan.now,
         )
@@ -210,6 +223,13 @@ def _displace(plan: Plan, ids: Mapping[int, int]) -> None:
                 now=plan.now,
                 reason=f"Event {one.event.pk} took its place: at most {most} runs of its trigger may wait.",
             )
+
+
+def _facts(answer: Answer) -> dict[str, Any]:
+    """What the answer rests on beside its event; of the events that it counted, the newest are named."""
+    if answer.counted is None:
+        return answer.facts
+    return {**answer.facts, "counted_events": [event.pk for event in answer.counted[:MOST_NAMED]]}
 
 
 def _mark_fired(plan: Plan) -> None:

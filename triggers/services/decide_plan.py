@@ -8,6 +8,7 @@ from typing import Any
 from accounts.enums import Source
 from accounts.models import Connection
 from triggers.conditions.facts import EventFacts, ItemFacts
+from triggers.conditions.verdict import Verdict
 from triggers.enums import Origin, Outcome, TriggerStatus
 from triggers.models import Delivery, Event, WebhookEndpoint
 from triggers.services import generation
@@ -15,6 +16,7 @@ from triggers.services.decide_bounds import Work
 from triggers.services.decide_changes import change_key, seen_before, words
 from triggers.services.decide_items import Shelf, Slot
 from triggers.services.decide_ledger import Ledger
+from triggers.services.decide_past import Past, Seen, Stored
 from triggers.services.decide_read import Reading, read_all
 from triggers.services.decide_rights import Rights
 from triggers.services.decide_rules import Circumstances, delayed_until, displaced, merges, suppression
@@ -49,6 +51,8 @@ class Answer:
     facts: dict[str, Any] = field(default_factory=dict)
     joins: Work | None = None
     displaces: list[Work] = field(default_factory=list)
+    counted: list[Event] | None = None
+    """The other events that it rests on; None where it looked at none."""
 
 
 @dataclass
@@ -70,6 +74,7 @@ class Plan:
     planned: list[Planned]
     shelf: Shelf
     ledger: Ledger
+    stored: Stored
     details: dict[int, str]
     """What to say about a delivery beside its events: {delivery id: words}."""
 
@@ -81,6 +86,11 @@ class Plan:
     def begun(self) -> list[tuple[Planned, Answer]]:
         """Those that fired and ask for an execution of their own."""
         return [(one, answer) for one, answer in self.fired if answer.joins is None]
+
+    @property
+    def counting(self) -> set[int]:
+        """The triggers that counted other events."""
+        return {answer.candidate.id for one in self.planned for answer in one.answers if answer.counted is not None}
 
 
 @dataclass(frozen=True)
@@ -95,6 +105,8 @@ class _Question:
     facts: EventFacts | None = None
     item: ItemFacts | None = None
     found: Mapping[int, int | None] = field(default_factory=dict)
+    number: int = 0
+    """How many questions of the batch come before it."""
 
 
 def prepare(*, deliveries: Sequence[Delivery], now: datetime, only: Candidate | None = None) -> Plan:
@@ -126,6 +138,8 @@ class _Planner:
         }
         self._seen = seen_before(self._readings)
         self._rights = Rights()
+        self._stored = Stored()
+        self._seen_events: list[Seen] = []
         self._planned: list[Planned] = []
         self._questions: list[_Question] = []
         self._details: dict[int, str] = {}
@@ -142,6 +156,7 @@ class _Planner:
             planned=self._planned,
             shelf=self._shelf,
             ledger=ledger,
+            stored=self._stored,
             details=self._details,
         )
 
@@ -226,7 +241,9 @@ class _Planner:
             return _Question(planned, order, facts, item, {target_id: None})
         scopes = scopes_of(connection_id=event.connection_id, item_ids=slot.ids if slot is not None else ())
         found = index_at(self._generation).match(facts, item, scopes)
-        return _Question(planned, order, facts, item, dict(found))
+        question = _Question(planned, order, facts, item, dict(found), len(self._seen_events))
+        self._seen_events.append(Seen(event, facts, item, slot))
+        return question
 
     def _answer_all(self) -> Ledger:
         found = {key: revision_id for one in self._questions for key, revision_id in one.found.items()}
@@ -239,16 +256,30 @@ class _Planner:
         return ledger
 
     def _answer(self, one: Candidate, asked: "_Question", ledger: Ledger) -> Answer | None:
-        event = asked.planned.event
         if asked.facts is None:
-            verdict = judged_by_hand(actor=event.actor)
-        else:
-            verdict = judge(document=one.raw, event=asked.facts, item=asked.item)
+            return self._told(one, asked, ledger, judged_by_hand(actor=asked.planned.event.actor))
+        past = self._past(one, asked)
+        verdict = judge(document=one.raw, event=asked.facts, item=asked.item, past=past)
+        if verdict.error is None and not verdict.matched and self._only is None and past.counted is None:
+            # Judged again when somebody wants to know. What looked at other events could not be.
+            return None
+        answer = self._told(one, asked, ledger, verdict)
+        answer.counted = past.counted
+        return answer
+
+    def _past(self, one: Candidate, asked: "_Question") -> Past:
+        event, slot = asked.planned.event, asked.planned.slot
+        item_id = slot.row.pk if slot is not None else None
+        batch = self._seen_events[: asked.number]
+        return Past(self._stored, event, item_id, one.raw.get("conditions"), batch, slot)
+
+    def _told(self, one: Candidate, asked: "_Question", ledger: Ledger, verdict: Verdict) -> Answer:
         because = verdict.because.as_json()
         if verdict.error is not None:
             return Answer(one, Outcome.ERROR, detail=verdict.error[:500], because=because)
         if not verdict.matched:
-            return Answer(one, Outcome.NOT_MATCHED, because=because) if self._only is not None else None
+            return Answer(one, Outcome.NOT_MATCHED, because=because)
+        event = asked.planned.event
         joins = ledger.bounds.mergeable(one, asked.planned.slot, event.trust_tier)
         given = self._circumstances(one, asked, ledger, joins)
         held = suppression(given)

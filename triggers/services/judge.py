@@ -3,15 +3,30 @@
 from collections.abc import Mapping
 from typing import Any
 
-from triggers.conditions.evaluate import evaluate
+from triggers.conditions.evaluate import consults_events, evaluate
 from triggers.conditions.facts import EventFacts, ItemFacts, Origin, TrustTier
+from triggers.conditions.history import History, UnreadHistory
 from triggers.conditions.verdict import Node, NodeKind, Verdict
 from triggers.models import Event
 
 
-def judge(*, document: Mapping[str, Any], event: EventFacts, item: ItemFacts | None) -> Verdict:
-    """What the conditions of a trigger's document say about an event and its item as it was before. Never raises."""
-    return evaluate(document.get("conditions"), event, item)
+def judge(
+    *, document: Mapping[str, Any], event: EventFacts, item: ItemFacts | None, past: History | None = None
+) -> Verdict:
+    """What the conditions of a trigger's document say about an event and its item as it was before.
+
+    Other events are looked at, in ``past``, only where the event and its item do not decide. Raises only what
+    reading ``past`` raises.
+    """
+    conditions = document.get("conditions")
+    verdict = evaluate(conditions, event, item)
+    if verdict.error is None or past is None or not consults_events(conditions):
+        return verdict
+    try:
+        return evaluate(conditions, event, item, past)
+    except UnreadHistory as unread:
+        # A database that is gone for a moment is no answer: the caller tries again.
+        raise unread.__cause__ or unread from None
 
 
 def judged_by_hand(*, actor: str) -> Verdict:

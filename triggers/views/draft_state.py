@@ -11,6 +11,7 @@ from triggers.conditions.describe import describe, summary
 from triggers.conditions.schema import Problem, validate
 from triggers.models import Event, Trigger, TriggerRevision
 from triggers.selectors.events import events_heard_by, events_visible_to
+from triggers.services.decide_past import past_of
 from triggers.services.explain import item_then
 from triggers.services.judge import event_facts, judge
 from triggers.services.publishing import Difference, diff_revisions
@@ -74,7 +75,8 @@ def _judged(draft: Mapping[str, Any], sample: Event | None) -> tuple[Shown | Non
     if is_purged:
         words = "What it said, or what its item was then, is no longer kept. Choose another sample."
         return {"tone": "off", "icon": "question-circle", "strong": "Cannot tell", "text": words}, None
-    verdict = judge(document=draft, event=event_facts(sample), item=item)
+    past = past_of(sample, conditions=draft.get("conditions"))
+    verdict = judge(document=draft, event=event_facts(sample), item=item, past=past)
     looks = {
         True: ("good", "lightning-charge-fill", "It would fire"),
         False: ("off", "dash-circle", "It would not fire"),

@@ -1,9 +1,11 @@
 """Small builders of facts and trees for the condition tests."""
 
+from datetime import timedelta
 from typing import Any
 
 from triggers.conditions.evaluate import evaluate
 from triggers.conditions.facts import EventFacts, ItemFacts
+from triggers.conditions.history import Earlier, History, Per
 from triggers.conditions.verdict import Node, Verdict
 
 
@@ -27,8 +29,22 @@ def field(path: str, operator: str, *value: Any, **config: Any) -> dict[str, Any
     return leaf("field", path=path, operator=operator, **({"value": value[0]} if value else {}), **config)
 
 
-def answer(tree: Any, event: EventFacts | None = None, item: ItemFacts | None = None) -> Verdict:
-    return evaluate(tree, event or make_event(), item)
+class Written:
+    """A history that is written out: the events before, newest first, whatever the time."""
+
+    def __init__(self, *events: EventFacts, lacks: str = "", is_none: bool = False) -> None:
+        self._earlier = None if is_none else Earlier(events, lacks)
+        self.asked: list[tuple[timedelta, Per]] = []
+
+    def earlier(self, *, within: timedelta, per: Per) -> Earlier | None:
+        self.asked.append((within, per))
+        return self._earlier
+
+
+def answer(
+    tree: Any, event: EventFacts | None = None, item: ItemFacts | None = None, history: History | None = None
+) -> Verdict:
+    return evaluate(tree, event or make_event(), item, history)
 
 
 def holds(tree: Any, event: EventFacts | None = None, item: ItemFacts | None = None) -> bool | None:

@@ -33,6 +33,11 @@ BOTH_WORDS = "the sender is any of bot, ci or data.branch is main"
         (leaf("thread_reply"), "it is a reply"),
         (BY_BOT, "the sender is any of bot, ci"),
         (leaf("trust_tier", at_least="verified"), "trust is at least verified sender"),
+        (leaf("count", at_least=3, within_s=600), "it happens at least 3 times in 600 s for one item"),
+        (
+            leaf("count", at_least=3, within_s=60, per="connection", distinct="event.actor"),
+            "it happens at least 3 times with different event.actor in 60 s for one connection",
+        ),
         (leaf("time_window", zone="UTC"), "it happens on any day from 00:00 to 24:00 in UTC"),
         (
             leaf("time_window", zone="Europe/Berlin", days=["sat", "sun"], **{"from": "22:00", "to": "06:00"}),
@@ -66,7 +71,14 @@ def test_conditions_read_as_lines_with_their_paths() -> None:
 
 
 def test_every_leaf_has_words() -> None:
-    needed: dict[str, Any] = {"allow": ["a"], "at_least": "open", "zone": "UTC", "path": "data.x", "operator": "exists"}
+    needed: dict[str, Any] = {
+        "allow": ["a"],
+        "at_least": "open",
+        "zone": "UTC",
+        "within_s": 60,
+        "path": "data.x",
+        "operator": "exists",
+    }
     for one in LEAVES:
         assert one.words({name: needed[name] for name in one.required} or {"search_string": "x"})
 

@@ -83,6 +83,10 @@ CONFIGS = {
             "to": st.sampled_from(["06:00", "24:00", "six"]) | st.none(),
         },
     ),
+    "count": st.fixed_dictionaries(
+        {"at_least": st.integers(1, 4), "within_s": st.sampled_from([0, 600])},
+        optional={"per": st.sampled_from(["item", "connection"]), "distinct": PATHS | WORDS | st.none()},
+    ),
     "trust_tier": st.fixed_dictionaries({"at_least": st.sampled_from([tier.value for tier in TrustTier])}),
 }
 SHARED: Any = st.fixed_dictionaries(

@@ -3,14 +3,15 @@
 import json
 import re
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.triggers.conditions.facts_for_tests import holds, make_event, make_item
+from tests.triggers.conditions.facts_for_tests import Written, answer, holds, make_event, make_item
 from triggers.conditions.facts import EventFacts, ItemFacts, TrustTier
+from triggers.conditions.history import Per
 
 pytestmark = pytest.mark.one_pass
 PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "write-conditions.md"
@@ -29,6 +30,8 @@ AT_NIGHT = make_event(kinds=("message",), time=datetime(2026, 11, 20, 20, tzinfo
 FROM_OUTSIDE = make_event(data={"address": "192.0.2.7"})
 HIGH, LOW = make_item(state={"priority": "High"}), make_item(state={"priority": "low"})
 GIVEN = make_event(changes={"assignee": (None, "night-shift")})
+
+FAILURE = make_event(type="github.workflow_run.completed", data={"workflow_run": {"conclusion": "failure"}})
 
 Case = tuple[EventFacts, ItemFacts | None]
 CASES: dict[str, tuple[Case, list[Case]]] = {
@@ -82,8 +85,20 @@ CASES: dict[str, tuple[Case, list[Case]]] = {
 
 
 def test_every_example_of_the_page_is_tried_and_there_are_ten() -> None:
-    assert list(EXAMPLES) == list(CASES)
+    assert list(EXAMPLES) == [*CASES, COUNTING]
     assert len(EXAMPLES) >= 10
+
+
+COUNTING = "The third failure within ten minutes"
+
+
+def test_the_example_that_counts_holds_from_the_third_on_and_asks_for_nothing_where_it_did_not_fail() -> None:
+    tree: Any = EXAMPLES[COUNTING]
+    history = Written(FAILURE, FAILURE)
+    assert answer(tree, FAILURE, history=history).matched
+    assert history.asked == [(timedelta(minutes=10), Per.CONNECTION)]
+    assert answer(tree, FAILURE, history=Written(FAILURE)).because.holds is False
+    assert holds(tree, replace(FAILURE, data={})) is False
 
 
 @pytest.mark.parametrize("title", CASES)

@@ -45,6 +45,7 @@ SOUND: dict[str, dict[str, Any]] = {
     "field": {"path": "data.a", "operator": "exists"},
     "sender": {"allow": ["ana"]},
     "time_window": {"zone": "UTC"},
+    "count": {"at_least": 3, "within_s": 600},
     "trust_tier": {"at_least": "open"},
     "string_match": {"search_string": "ana"},
 }

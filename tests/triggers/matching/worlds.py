@@ -119,6 +119,10 @@ OWN: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"zone": st.sampled_from(["UTC", "Europe/Berlin", "America/St_Johns", "Europe", "Mars/Base", "../x", ""])},
         {"days": st.lists(st.sampled_from([*DAYS, "never"]), max_size=4), "from": CLOCKS, "to": CLOCKS},
     ),
+    "count": (
+        {"at_least": st.integers(2, 5), "within_s": st.sampled_from([1, 600, "1", None, 10**17])},
+        {"per": st.sampled_from(["item", "connection", "world"]), "distinct": PATHS | WORDS},
+    ),
     "priority_change": ({}, {"from_priority": WORDS, "to_priority": WORDS}),
 }
 
@@ -156,6 +160,8 @@ BROKEN_LEAVES = st.fixed_dictionaries(
                     "days",
                     "from",
                     "to",
+                    "at_least",
+                    "within_s",
                 ]
             ),
             JSON | PATHS | st.sampled_from([operator.value for operator in Operator]),

@@ -2,6 +2,7 @@
 
 from triggers.conditions.leaves import (
     assignee_change,
+    count,
     field,
     mention,
     new_comment,
@@ -30,3 +31,4 @@ LEAVES.register(field.LEAF)
 LEAVES.register(sender.LEAF)
 LEAVES.register(trust_tier.LEAF)
 LEAVES.register(time_window.LEAF)
+LEAVES.register(count.LEAF)

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("agents", "0002_the_one_row"),
-        ("triggers", "0003_standing_generation"),
+        ("triggers", "0004_retention"),
         ("workspaces", "0001_initial"),
     ]
 
