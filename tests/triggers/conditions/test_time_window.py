@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.triggers.conditions.facts_for_tests import answer, holds, leaf, make_event
 from triggers.conditions.leaves.time_window import DAYS
 from triggers.conditions.schema import validate
+from triggers.matching.program import compiled
 
 pytestmark = pytest.mark.one_pass
 BERLIN = "Europe/Berlin"
@@ -102,6 +103,7 @@ def test_an_event_without_a_time_is_in_no_window() -> None:
 def test_a_time_at_the_end_of_the_calendar_cannot_be_told() -> None:
     verdict = answer(hours(), at("9999-12-31T23:59Z"))
     assert (verdict.matched, verdict.error) == (False, "the event's time is outside the years that a calendar has")
+    assert compiled(hours())(at("9999-12-31T23:59Z"), None) is None
 
 
 @pytest.mark.parametrize(
