@@ -54,6 +54,10 @@ class PoolRoom:
         self.used += units
         self.used_low += 0 if is_high else units
 
+    def give_back(self, units: int, *, is_high: bool) -> None:
+        self.used -= units
+        self.used_low -= 0 if is_high else units
+
 
 @dataclass(slots=True)
 class Room:
@@ -75,6 +79,10 @@ class Room:
     def take(self, need: Need) -> None:
         for pool, room in self.pools.items():
             room.take(need.units(pool), is_high=need.is_high)
+
+    def give_back(self, need: Need) -> None:
+        for pool, room in self.pools.items():
+            room.give_back(need.units(pool), is_high=need.is_high)
 
     def close(self, pools: Iterable[Pool]) -> None:
         for pool in pools:

@@ -23,6 +23,7 @@ from triggers.views import (
     status,
     trigger_acts,
     trigger_list,
+    trying,
     watching,
     workspaces,
 )
@@ -42,6 +43,8 @@ setting_up: list[URLPattern | URLResolver] = [
     path("triggers/<int:pk>/shadow/", drafts.Shadow.as_view(), name="trigger-shadow"),
     path("triggers/<int:pk>/discard/", drafts.Discard.as_view(), name="trigger-discard"),
     path("triggers/<int:pk>/rollback/<int:number>/", drafts.Rollback.as_view(), name="trigger-rollback"),
+    path("triggers/<int:pk>/try/", trying.TryDraft.as_view(), name="trigger-try"),
+    path("triggers/<int:pk>/backtest/", trying.Backtest.as_view(), name="trigger-backtest"),
     path("triggers/<int:pk>/fire/", trigger_acts.Fire.as_view(), name="trigger-fire"),
     path("triggers/<int:pk>/pause/", trigger_acts.Pause.as_view(), name="trigger-pause"),
     path("triggers/<int:pk>/resume/", trigger_acts.Resume.as_view(), name="trigger-resume"),

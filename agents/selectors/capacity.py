@@ -23,12 +23,17 @@ class PoolSlots:
     kept: int
 
 
-def read_room(limits: Limits) -> Room:
-    """The room as the holder rows say; exact under the capacity lock, a hint without it."""
+def empty_room(limits: Limits) -> Room:
+    """The room while nothing runs."""
     caps = {Pool.AGENTS: limits.max_agents, Pool.WORKSPACES: limits.max_workspaces}
-    room = Room(
+    return Room(
         {pool: PoolRoom(pool, cap, reserved=reserved_share(cap, limits.reserved_percent)) for pool, cap in caps.items()}
     )
+
+
+def read_room(limits: Limits) -> Room:
+    """The room as the holder rows say; exact under the capacity lock, a hint without it."""
+    room = empty_room(limits)
     counted = (
         SlotHolder.objects.order_by()
         .values("pool")

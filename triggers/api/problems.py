@@ -7,6 +7,7 @@ from dct_site.kernel.rest import problems
 from dct_site.kernel.rest.problems import FieldError, Problem
 from triggers.services.attention import NotWaiting
 from triggers.services.cloudevents import NotSendable, TooFast
+from triggers.services.backtest import StaleCursor
 from triggers.services.dry_run import NothingToTry
 from triggers.services.endpoints import InvalidEndpoint
 from triggers.services.executions import AlreadyOver, BadDeadline, NotOver
@@ -47,6 +48,7 @@ def register() -> None:
     problems.register(NothingToTry, lambda error: Problem(400, "no_event", str(error)))
     problems.register(BadDeadline, lambda error: Problem(400, "invalid", str(error)))
     for kind, code in (
+        (StaleCursor, "stale_cursor"),
         (NotPublished, "not_published"),
         (CannotFire, "cannot_fire"),
         (CannotLaunch, "cannot_launch"),

@@ -64,7 +64,7 @@ class TriggerViewSet(TryingActions):
         "revisions": Operation.VIEW,
         "revision": Operation.VIEW,
         **dict.fromkeys(("create", "partial_update", "destroy", "pause", "resume", "disable"), _MANAGE),
-        **dict.fromkeys(("publish", "rollback", "shadow", "activate", "test"), _PUBLISH),
+        **dict.fromkeys(("publish", "rollback", "shadow", "activate", "test", "backtest"), _PUBLISH),
         "fire": Operation.FIRE,
     }
 

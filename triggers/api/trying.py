@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.exceptions import NotFound, ValidationError
@@ -20,6 +20,7 @@ from triggers.enums import Outcome, Suppression
 from triggers.models import Event, Trigger
 from triggers.selectors.events import events_heard_by, events_visible_to
 from triggers.selectors.triggers import revisions_visible_to
+from triggers.services.backtest import Slice, backtest
 from triggers.services.dry_run import MOST, Tried, try_on_events, try_on_payload
 
 DEFAULT_LAST = 20
@@ -80,6 +81,68 @@ class TriedAnswer(serializers.Serializer[Any]):
     results = TriedSerializer(many=True)
 
 
+class BacktestInput(Input):
+    """The window, by when events were received, and the ``cursor`` of the answer before (none: a new run).
+
+    The draft is tried; with ``revision`` that revision. A next slice takes the same window and revision.
+    """
+
+    since = serializers.DateTimeField()
+    until = serializers.DateTimeField()
+    cursor = serializers.CharField(required=False, default="", allow_blank=True, max_length=200_000)
+    revision = WholeField(min_value=1, max_value=2**31 - 1, required=False, allow_null=True, default=None)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """A window that has a length."""
+        if attrs["since"] >= attrs["until"]:
+            raise ValidationError({"until": ["It must be after since."]})
+        return attrs
+
+
+class FoundSerializer(serializers.Serializer[Any]):
+    """One event that fires here or there."""
+
+    event = serializers.IntegerField()
+    mark = serializers.ChoiceField(choices=["gained", "lost", "same"])
+
+
+class QueueingSerializer(serializers.Serializer[Any]):
+    """What would have waited under the present limits; seconds."""
+
+    starts = serializers.IntegerField(help_text="So many were simulated, the newest.")
+    durations = serializers.IntegerField(help_text="Recorded runs that say how long one works; 0: not simulated.")
+    is_own = serializers.BooleanField(help_text="These are runs of this trigger; false: of all triggers.")
+    waited = serializers.IntegerField(help_text="Waited for longer than a second.")
+    never = serializers.IntegerField(help_text="Would not have started: no capacity, or it expired.")
+    median_s = serializers.FloatField()
+    longest_s = serializers.FloatField()
+
+
+class BacktestAnswer(serializers.Serializer[Any]):
+    """All that the run has found so far. With a ``cursor`` it goes on; without it is over, and ``queue`` is there."""
+
+    since = serializers.DateTimeField()
+    until = serializers.DateTimeField()
+    cursor = serializers.CharField(allow_blank=True)
+    compared_with = serializers.IntegerField(allow_null=True, help_text="The published revision; null: none.")
+    seen = serializers.IntegerField(source="progress.seen")
+    total = serializers.IntegerField(source="progress.total")
+    is_cut = serializers.BooleanField(source="progress.is_cut", help_text="The window holds more than is tried.")
+    fired = serializers.IntegerField(source="progress.fired", help_text="It would have fired: gained and same.")
+    gained = serializers.IntegerField(source="progress.gained", help_text="It fires, the published does not.")
+    lost = serializers.IntegerField(source="progress.lost", help_text="The published fires, it does not.")
+    same = serializers.IntegerField(source="progress.same")
+    suppressed = serializers.IntegerField(source="progress.suppressed")
+    undecided = serializers.IntegerField(source="progress.undecided", help_text="It could not tell.")
+    unknown = serializers.IntegerField(source="progress.unknown", help_text="The item's state is no longer kept.")
+    found = serializers.SerializerMethodField(help_text="The newest of them, newest first.")
+    queue = QueueingSerializer(allow_null=True)
+
+    @extend_schema_field(FoundSerializer(many=True))
+    def get_found(self, one: Slice) -> Any:
+        return [{"event": event_id, "mark": mark} for event_id, mark in one.newest_first]
+
+
 class TryingActions(ReadingViewSet):
     """The part of a trigger's address that only asks."""
 
@@ -97,6 +160,19 @@ class TryingActions(ReadingViewSet):
             found = try_on_events(**asked, events=self._events(document, wanted))
         counts = Counter(one.outcome for one in found)
         return Response(TriedAnswer({"counts": counts, "results": found}).data)
+
+    @extend_schema(request=BacktestInput, responses=BacktestAnswer)
+    @action(detail=True, methods=["post"], pagination_class=None)
+    def backtest(self, request: Request, pk: str) -> Response:  # noqa: ARG002
+        """What the draft would have answered to stored history, a slice at a time; nothing happens, nothing is stored.
+
+        Always slices, for small windows too: one shape of answer, and no request that takes longer than another. A
+        window of up to 1,000 events is over with its first answer.
+        """
+        row = self.get_object()
+        wanted = self.body(BacktestInput)
+        document = self._document(row, wanted.pop("revision"))
+        return Response(BacktestAnswer(backtest(trigger=row, document=document, by=self.user, **wanted)).data)
 
     def _document(self, row: Trigger, number: int | None) -> dict[str, Any]:
         if number is None:

@@ -1,14 +1,17 @@
 """Events and deliveries, as far as a person may see them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from accounts.models import Connection
 from accounts.operations import Operation
 from accounts.permissions import Person, visible
+from triggers.enums import Origin
 from triggers.models import Delivery, Event
+from workspaces.models import ItemState
 
 
 def events_visible_to(*, user: Person, operation: Operation = Operation.VIEW) -> QuerySet[Event]:
@@ -55,3 +58,44 @@ def events_heard_by(document: Mapping[str, Any]) -> Q:
         elif type(connection_id) is int:
             wanted |= Q(connection_id=connection_id)
     return wanted
+
+
+def history(
+    *, user: Person, documents: Iterable[Mapping[str, Any]], since: datetime, until: datetime
+) -> QuerySet[Event]:
+    """What happened from ``since`` (inclusive) to ``until`` (not) that one of the documents would be asked about.
+
+    In the order in which it was decided. Replays and what was meant for one trigger only repeat or ask for something;
+    they are no history, and a baseline asks nobody.
+    """
+    heard = Q(pk__in=[])
+    for document in documents:
+        heard |= events_heard_by(document)
+    rows = visible(Event.objects.all(), user=user).filter(heard, accepted_at__gte=since, accepted_at__lt=until)
+    return rows.filter(origin__in=_HISTORY, target_trigger_id=None).order_by("id")
+
+
+def with_item_then(rows: QuerySet[Event]) -> QuerySet[Event]:
+    """Events with what conditions see and no more, and the state of each one's item as it was before: ``then``."""
+    kept = ItemState.objects.filter(item_id=OuterRef("item_id"), version=OuterRef("item_version"))
+    return rows.select_related("item").only(*_JUDGED).annotate(then=Subquery(kept.values("state")[:1]))
+
+
+_HISTORY = (Origin.LIVE, Origin.TIMER, Origin.INTERNAL)
+_JUDGED = (
+    *(
+        "connection_id",
+        "source",
+        "type",
+        "subject",
+        "actor",
+        "time",
+        "origin",
+        "trust_tier",
+        "facts",
+        "data",
+        "changes",
+    ),
+    *("item_version", "is_late", "hop", "accepted_at", "decided_at"),
+    *("item__kind", "item__external_key", "item__parent_id"),
+)

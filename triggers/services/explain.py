@@ -147,8 +147,18 @@ def item_ids_of(event: Event) -> Sequence[int]:
     return [found for found in (event.item_id, event.item.parent_id) if found is not None]
 
 
-def item_then(event: Event) -> tuple[ItemFacts | None, bool]:
-    """The item as it was before the event, and whether that, or what the event said, is no longer known."""
+def state_then(event: Event) -> Mapping[str, Any] | None:
+    """The state of the event's item at the version that it was judged against; None where that is gone."""
+    then = ItemState.objects.filter(item_id=event.item_id, version=event.item_version or 0).first()
+    return then.state if then is not None else None
+
+
+def item_then(
+    event: Event, kept: Callable[[Event], Mapping[str, Any] | None] = state_then
+) -> tuple[ItemFacts | None, bool]:
+    """The item as it was before the event, and whether that, or what the event said, is no longer known. ``kept`` looks
+    its state up.
+    """
     item = event.item
     if event.purged_at is not None:
         return None, True
@@ -157,7 +167,7 @@ def item_then(event: Event) -> tuple[ItemFacts | None, bool]:
     version = event.item_version or 0
     if version == 0:
         return ItemFacts(kind=item.kind, key=item.external_key), False
-    then = ItemState.objects.filter(item=item, version=version).first()
-    if then is None:
+    state = kept(event)
+    if state is None:
         return None, True
-    return ItemFacts(kind=item.kind, key=item.external_key, state=then.state, version=version), False
+    return ItemFacts(kind=item.kind, key=item.external_key, state=state, version=version), False

@@ -76,6 +76,7 @@ class TriggerPage(PageView):
             "next_revision": _next_number(trigger),
             "draft_url": _url("trigger-draft", trigger, may_manage),
             "publish_url": _url("trigger-publish", trigger, may_publish),
+            "try_url": _url("trigger-try", trigger, may_publish),
             "shadow_url": _url("trigger-shadow", trigger, may_publish),
             "discard_url": _url("trigger-discard", trigger, may_manage and is_changed),
             "activate_url": _url("trigger-activate", trigger, may_publish and trigger.status == TriggerStatus.SHADOW),

@@ -249,3 +249,27 @@ def test_a_payload_without_an_event_is_told_so(caller: Caller, owner: User) -> N
         payload={"connection_id": github.pk, "text": "no json", "headers": {"X-GitHub-Event": "push"}},
     )
     assert (refused.status_code, refused.json()["type"].rsplit("/", 1)[-1]) == (400, "no-event")
+
+
+def test_a_draft_is_tried_on_a_window_of_history(caller: Caller, owner: User) -> None:
+    trigger = make_trigger(owner=owner)
+    event = make_event(make_item(connection=trigger.listeners.get().connection))
+    path = f"{TRIGGERS}{trigger.pk}/backtest/"
+    window = {"since": "2026-11-20T00:00:00Z", "until": "2026-11-21T00:00:00Z"}
+    answer = caller.post(path, **window).json()
+    assert answer["found"] == [{"event": event.pk, "mark": "same"}]
+    assert {name: answer[name] for name in ("seen", "total", "fired", "gained", "lost", "same", "cursor")} == {
+        "seen": 1,
+        "total": 1,
+        "fired": 1,
+        "gained": 0,
+        "lost": 0,
+        "same": 1,
+        "cursor": "",
+    }
+    assert answer["queue"]["durations"] == 0
+    assert caller.post(path, **window, revision=1).json()["compared_with"] == 1
+    assert caller.post(path, **window, revision=9).status_code == 404
+    assert paths(caller.post(path, since=window["until"], until=window["since"])) == {"until"}
+    stale = caller.post(path, **window, cursor="nonsense")
+    assert (stale.status_code, stale.json()["code"]) == (409, "stale_cursor")

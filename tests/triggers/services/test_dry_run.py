@@ -1,19 +1,14 @@
 """Dry runs: the answer that would be given, by the function that gives it, and nothing of it anywhere afterwards."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
-from django.apps import apps
-from django.conf import settings
-from django.db import connection as database
 
 from accounts.actor import Actor
 from dct_site.kernel.wake import NullWake
 from tests.factories.triggers import NOON, after, make_delivery, make_jira, make_trigger, status_change, ticket
+from tests.untouched import nothing_changes
 from triggers.enums import Outcome, Suppression
 from triggers.models import Decision, Event, Trigger
 from triggers.services.decide import decide_pending
@@ -54,30 +49,6 @@ def happened(trigger: Trigger, *events: dict[str, Any]) -> list[Event]:
     make_delivery(trigger.listeners.get().connection, *events)
     decide_pending(now=NOON)
     return list(Event.objects.order_by("id"))
-
-
-@contextmanager
-def nothing_changes() -> Iterator[None]:
-    """No row of any table, no file of the data directory, and no statement that writes."""
-    before = _everything()
-    wrote: list[str] = []
-
-    def watch(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        if sql.split(maxsplit=1)[0].upper() not in {"SELECT", "SAVEPOINT", "RELEASE"}:
-            wrote.append(sql)
-        return execute(sql, params, many, context)
-
-    with database.execute_wrapper(watch):
-        yield
-    assert wrote == []
-    assert _everything() == before
-
-
-def _everything() -> Any:
-    rows = {model._meta.label: list(model._default_manager.order_by("pk").values()) for model in apps.get_models()}
-    data = Path(settings.DCT_DATA_DIR)
-    files = {path for path in data.rglob("*") if "test.sqlite3" not in path.name}
-    return rows, files
 
 
 def test_a_stored_event_is_judged_as_it_was_against_the_item_of_that_time(trigger: Trigger) -> None:

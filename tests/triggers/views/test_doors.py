@@ -63,6 +63,8 @@ def pages_of(things: dict[str, Any]) -> list[str]:
         f"{reverse('trigger', args=[ids['trigger']])}?part=modal",
         f"{reverse('trigger', args=[ids['trigger']])}?part=row",
         f"{reverse('trigger-new')}?item={ids['item']}",
+        reverse("trigger-try", args=[ids["trigger"]]),
+        reverse("trigger-backtest", args=[ids["trigger"]]),
         reverse("template", args=[ids["template"]]),
         reverse("template-file", args=[ids["template"]]),
         f"{reverse('template-file', args=[ids['template']])}?path=work/notes.md",
@@ -80,6 +82,8 @@ def acts_of(things: dict[str, Any]) -> list[str]:
         reverse("card-unwatch", args=[ids["item"]]),
         *(reverse(f"trigger-{name}", args=[ids["trigger"]]) for name in on_trigger),
         reverse("trigger-rollback", args=[ids["trigger"], 1]),
+        reverse("trigger-try", args=[ids["trigger"]]),
+        reverse("trigger-backtest", args=[ids["trigger"]]),
         reverse("template", args=[ids["template"]]),
         reverse("template-archive", args=[ids["template"]]),
         reverse("template-file", args=[ids["template"]]),
@@ -201,7 +205,7 @@ def test_who_was_let_to_look_may_not_touch(ceo: Visitor, stranger: Visitor) -> N
         assert stranger.press(url).status_code in (403, 405), url
     trigger = things["trigger"]
     page = stranger.get(reverse("trigger", args=[trigger.pk])).content.decode()
-    for act in ("draft", "publish", "shadow", "fire", "pause", "disable", "delete"):
+    for act in ("draft", "try", "publish", "shadow", "fire", "pause", "disable", "delete"):
         assert reverse(f"trigger-{act}", args=[trigger.pk]) not in page
     assert reverse("card-unwatch", args=[item.pk]) not in stranger.get(reverse("library")).content.decode()
     assert things["connection"].endpoint.path not in stranger.get(reverse("connections")).content.decode()
