@@ -24,6 +24,8 @@ PAGES = {
     "delivery-rejected": "/deliveries/{rejected}/",
     "triggers": "/triggers/",
     "trigger": "/triggers/{trigger}/",
+    "trigger-try": "/triggers/{trigger}/try/",
+    "trigger-backtest": "/triggers/{trigger}/backtest/",
     "needs-you": "/needs-you/",
     "executions": "/executions/",
     "execution": "/executions/{execution}/",
@@ -112,6 +114,11 @@ def _take(page: Page, url: str, target: Path) -> None:
     answer = page.goto(url)
     if answer is None or answer.status != 200:
         raise RuntimeError(f"{url} answered {answer.status if answer else 'nothing'}")
+    if "backtest" in target.name:
+        page.get_by_role("button", name="Back-test").click()
+        page.locator("#bt-found").wait_for()
+    if "trigger-try" in target.name:
+        page.locator("details.tried summary").first.click()
     page.wait_for_timeout(400)
     page.screenshot(path=target)
 

@@ -82,7 +82,7 @@ class TriedAnswer(serializers.Serializer[Any]):
 
 
 class BacktestInput(Input):
-    """The window, by when events were received, and the ``cursor`` of the answer before (none: a new run).
+    """The window, by when events were decided, and the ``cursor`` of the answer before (none: a new run).
 
     The draft is tried; with ``revision`` that revision. A next slice takes the same window and revision.
     """
@@ -126,7 +126,7 @@ class BacktestAnswer(serializers.Serializer[Any]):
     cursor = serializers.CharField(allow_blank=True)
     compared_with = serializers.IntegerField(allow_null=True, help_text="The published revision; null: none.")
     seen = serializers.IntegerField(source="progress.seen")
-    total = serializers.IntegerField(source="progress.total")
+    percent = serializers.IntegerField(source="progress.percent", help_text="How far it is.")
     is_cut = serializers.BooleanField(source="progress.is_cut", help_text="The window holds more than is tried.")
     fired = serializers.IntegerField(source="progress.fired", help_text="It would have fired: gained and same.")
     gained = serializers.IntegerField(source="progress.gained", help_text="It fires, the published does not.")
@@ -167,7 +167,7 @@ class TryingActions(ReadingViewSet):
         """What the draft would have answered to stored history, a slice at a time; nothing happens, nothing is stored.
 
         Always slices, for small windows too: one shape of answer, and no request that takes longer than another. A
-        window of up to 1,000 events is over with its first answer.
+        window of up to 500 stored events is over with its first answer.
         """
         row = self.get_object()
         wanted = self.body(BacktestInput)

@@ -13,21 +13,20 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.core import signing
-from django.db.models import Max
 
 from accounts.models import Connection, User
 from triggers.documents import read
 from triggers.enums import Outcome
 from triggers.models import Event, Trigger
-from triggers.selectors.events import history, with_item_then
+from triggers.selectors.events import first_id_from, history, with_item_then
 from triggers.services.backtest_queue import Queueing, queueing
 from triggers.services.backtest_side import Cooling, Side, Told
 from triggers.services.explain import item_then
 from triggers.services.judge import event_facts
 from triggers.services.validation import InvalidDocument, document_problems
 
-SLICE = 1_000
-"""Events in a slice: about a tenth of a second."""
+SLICE = 500
+"""Ids in a slice, whoever they concern: 70 ms of CPU where each is asked about and holds 6 kB."""
 MOST = 100_000
 """Events in a run, the oldest of its window; a longer window says that it was cut."""
 KEPT = 100
@@ -44,15 +43,16 @@ class StaleCursor(Exception):
 class Progress:
     """What a run has found so far. ``gained`` fires in the document only, ``lost`` in the published revision only.
 
-    ``seen`` of ``total`` events were asked about; ``is_cut``: the window holds more. ``suppressed`` and ``undecided``
+    ``seen`` events were asked about, those after ``first_id`` up to ``after_id`` of a window that ends with
+    ``last_id``; ``is_cut``: the window may hold more. ``suppressed`` and ``undecided``
     are the document's own; ``unknown`` counts events whose item's state of then is no longer kept. ``found`` lists
     (event id, "gained" | "lost" | "same"), oldest first; ``starts`` are the firings' times, in whole seconds.
     """
 
-    total: int
-    is_cut: bool
+    first_id: int
     last_id: int
-    after_id: int = 0
+    after_id: int
+    is_cut: bool = False
     seen: int = 0
     gained: int = 0
     lost: int = 0
@@ -63,6 +63,15 @@ class Progress:
     found: list[tuple[int, str]] = field(default_factory=list)
     starts: list[int] = field(default_factory=list)
     cooling: list[list[str | None]] = field(default_factory=lambda: [[None, None], [None, None]])
+
+    @property
+    def is_over(self) -> bool:
+        return self.is_cut or self.after_id >= self.last_id
+
+    @property
+    def percent(self) -> int:
+        """How far it is, by ids: what is not to be asked about passes faster."""
+        return 100 if self.is_over else 100 * (self.after_id - self.first_id) // (self.last_id - self.first_id)
 
     @property
     def fired(self) -> int:
@@ -99,6 +108,8 @@ def backtest(
 ) -> Slice:
     """The first slice of a run, or the one that ``cursor`` asks for; of events that ``by`` may see.
 
+    The window holds what was decided from ``since`` to before ``until``, and of that what was there when it began.
+
     It is asked what the conditions and the rules would have said then: hop limit, own writes, lateness, age and a
     cooldown that begins free. Pauses and rights are of now and are not asked. Raises InvalidDocument and StaleCursor.
     """
@@ -107,7 +118,7 @@ def backtest(
     run = _Run(trigger, document, by, since, until)
     progress = run.resumed(cursor) if cursor else run.begun()
     run.advance(progress, size)
-    is_over = progress.seen >= progress.total
+    is_over = progress.is_over
     return Slice(
         since=since,
         until=until,
@@ -125,15 +136,14 @@ class _Run:
         self._trigger = trigger
         self._documents = [document, *([trigger.published.document] if trigger.published is not None else [])]
         self._since, self._until = since, until
-        self._rows = history(user=by, documents=self._documents, since=since, until=until)
+        self._by = by
         asked = [trigger.pk, by.pk, since.isoformat(), until.isoformat(), self._documents]
         self._name = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
     def begun(self) -> Progress:
         # Bounded by the newest event of now: a run over a window that is still open comes to an end all the same.
-        count = self._rows.order_by()[: MOST + 1].count()
-        last_id = self._rows.order_by().aggregate(last=Max("pk"))["last"] or 0
-        return Progress(total=min(count, MOST), is_cut=count > MOST, last_id=last_id)
+        before, last = first_id_from(self._since) - 1, first_id_from(self._until) - 1
+        return Progress(first_id=before, last_id=last, after_id=before)
 
     def resumed(self, cursor: str) -> Progress:
         try:
@@ -148,8 +158,9 @@ class _Run:
         return signing.dumps({"run": self._name, **asdict(progress)}, salt=_SALT, compress=True)
 
     def advance(self, progress: Progress, size: int) -> None:
-        rows = self._rows.filter(pk__gt=progress.after_id, pk__lte=progress.last_id)
-        events = list(with_item_then(rows)[: min(size, progress.total - progress.seen)])
+        upto = min(progress.after_id + size, progress.last_id)
+        rows = history(user=self._by, documents=self._documents, after_id=progress.after_id, last_id=upto)
+        events = list(with_item_then(rows)[: MOST - progress.seen])
         sides = [
             Side(document, _cooling(kept)) for document, kept in zip(self._documents, progress.cooling, strict=False)
         ]
@@ -157,11 +168,8 @@ class _Run:
         for event in events:
             _ask(event, sides, own_actors[event.connection_id], progress)
         progress.seen += len(events)
-        if not events:
-            # Some were erased meanwhile: the run ends with what there is.
-            progress.total = progress.seen
-        else:
-            progress.after_id = events[-1].pk
+        progress.after_id = upto
+        progress.is_cut = progress.seen >= MOST and upto < progress.last_id
         progress.cooling = [_written(side.cooling) for side in sides]
         del progress.found[:-KEPT], progress.starts[:-MOST_STARTS]
 

@@ -258,9 +258,9 @@ def test_a_draft_is_tried_on_a_window_of_history(caller: Caller, owner: User) ->
     window = {"since": "2026-11-20T00:00:00Z", "until": "2026-11-21T00:00:00Z"}
     answer = caller.post(path, **window).json()
     assert answer["found"] == [{"event": event.pk, "mark": "same"}]
-    assert {name: answer[name] for name in ("seen", "total", "fired", "gained", "lost", "same", "cursor")} == {
+    assert {name: answer[name] for name in ("seen", "percent", "fired", "gained", "lost", "same", "cursor")} == {
         "seen": 1,
-        "total": 1,
+        "percent": 100,
         "fired": 1,
         "gained": 0,
         "lost": 0,

@@ -22,8 +22,9 @@ from tests.factories.triggers import (
 )
 from tests.untouched import nothing_changes
 from triggers.models import Decision, Event, Execution, Trigger
+from triggers.selectors.events import first_id_from
 from triggers.services import backtest as service
-from triggers.services.backtest import Progress, Slice, StaleCursor, backtest
+from triggers.services.backtest import Slice, StaleCursor, backtest
 from triggers.services.backtest_queue import Queueing
 from triggers.services.decide import decide_pending
 from triggers.services.drafts import create_trigger
@@ -75,7 +76,7 @@ def test_it_says_what_is_gained_lost_and_the_same_beside_what_is_published(trigg
         (events[2].pk, "gained"),
         (events[1].pk, "lost"),
     ]
-    assert (one.progress.seen, one.progress.total, one.progress.fired, one.compared_with) == (6, 6, 3, 1)
+    assert (one.progress.seen, one.progress.percent, one.progress.fired, one.compared_with) == (6, 100, 3, 1)
     same = backtested(trigger)
     assert told(same) == (0, 0, 2)
     assert same.progress.fired == Decision.objects.filter(outcome="fired").count() == 2
@@ -94,12 +95,13 @@ def test_slices_come_to_what_one_run_comes_to(trigger: Trigger) -> None:
     limits = {"cooldown_s": 100, "cooldown_policy": "delay"}
     draft: dict[str, Any] = {"conditions": ANYTHING, "limits": limits}
     whole, one = backtested(trigger, **draft), backtested(trigger, size=1, **draft)
-    seen = [one.progress.seen]
+    seen, percents = [one.progress.seen], [one.progress.percent]
     while one.cursor:
         assert one.queue is None
         one = backtested(trigger, cursor=one.cursor, size=1, **draft)
         seen.append(one.progress.seen)
-    assert seen == [1, 2, 3, 4, 5, 6]
+        percents.append(one.progress.percent)
+    assert (seen, percents) == ([1, 2, 3, 4, 5, 6], [16, 33, 50, 66, 83, 100])
     assert one == whole
 
 
@@ -166,8 +168,8 @@ def test_rules_of_then_count_and_dcts_own_writes_do_not_fire(trigger: Trigger) -
 
 def test_only_the_window_counts_and_its_end_does_not_belong_to_it(trigger: Trigger) -> None:
     happened(trigger, *STATES)
-    assert backtested(trigger, until=after(180)).progress.total == 3
-    assert backtested(trigger, until=after(181)).progress.total == 4
+    assert backtested(trigger, until=after(180)).progress.seen == 3
+    assert backtested(trigger, until=after(181)).progress.seen == 4
 
 
 def test_replays_and_what_was_fired_by_hand_are_no_history(trigger: Trigger) -> None:
@@ -176,7 +178,7 @@ def test_replays_and_what_was_fired_by_hand_are_no_history(trigger: Trigger) -> 
     fire(trigger=trigger, item=events[1].item, by=Actor.system(), now=after(300))
     decide_pending(now=after(300))
     assert Event.objects.count() == 4
-    assert backtested(trigger).progress.total == 2
+    assert backtested(trigger).progress.seen == 2
 
 
 def test_a_draft_that_listens_elsewhere_loses_what_is_published_hears(trigger: Trigger) -> None:
@@ -185,7 +187,7 @@ def test_a_draft_that_listens_elsewhere_loses_what_is_published_hears(trigger: T
     make_delivery(elsewhere, {})
     decide_pending(now=NOON)
     one = backtested(trigger, listeners=[{"connection_id": elsewhere.pk}], conditions=ANYTHING)
-    assert (one.progress.total, told(one)) == (3, (1, 1, 0))
+    assert (one.progress.seen, told(one)) == (3, (1, 1, 0))
 
 
 def test_events_that_the_person_may_not_see_are_not_asked_about(trigger: Trigger) -> None:
@@ -195,12 +197,12 @@ def test_events_that_the_person_may_not_see_are_not_asked_about(trigger: Trigger
     # What is published hears the other's connection; who tries it sees nothing of that.
     trigger.owner = stranger
     one = backtest(trigger=trigger, document=mine.draft, by=stranger, since=NOON, until=after(1000))
-    assert one.progress.total == 0
+    assert one.progress.seen == 0
 
 
 def test_no_events_are_an_end_and_no_error(trigger: Trigger) -> None:
     one = backtested(trigger)
-    assert (one.progress.total, one.cursor, one.newest_first) == (0, "", [])
+    assert (one.progress.seen, one.cursor, one.newest_first) == (0, "", [])
     assert one.queue == Queueing()
 
 
@@ -208,7 +210,8 @@ def test_a_window_that_is_too_long_is_cut_and_says_so(trigger: Trigger, monkeypa
     happened(trigger, *STATES)
     monkeypatch.setattr(service, "MOST", 4)
     one = backtested(trigger)
-    assert (one.progress.seen, one.progress.total, one.progress.is_cut, one.cursor) == (4, 4, True, "")
+    one = backtested(trigger, size=4)
+    assert (one.progress.seen, one.progress.is_cut, one.progress.percent, one.cursor) == (4, True, 100, "")
 
 
 def test_the_list_and_the_simulated_starts_are_the_newest(trigger: Trigger, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,7 +237,7 @@ def test_a_run_ends_where_events_were_erased_meanwhile(trigger: Trigger) -> None
     one = backtested(trigger, size=1)
     Event.objects.filter(pk__in=[events[1].pk, events[2].pk]).delete()
     one = backtested(trigger, cursor=one.cursor)
-    assert (one.progress.seen, one.progress.total, one.cursor) == (1, 1, "")
+    assert (one.progress.seen, one.cursor) == (1, "")
 
 
 @pytest.mark.parametrize("cursor", ["nonsense", "a:b:c"])
@@ -319,5 +322,11 @@ def test_without_a_recorded_run_nothing_is_predicted(trigger: Trigger) -> None:
     assert backtested(trigger).queue == Queueing()
 
 
-def test_a_new_progress_holds_nothing() -> None:
-    assert Progress(total=3, is_cut=False, last_id=1).fired == 0
+def test_a_window_begins_with_the_first_event_of_its_time_whatever_was_erased(trigger: Trigger) -> None:
+    events = happened(trigger, *STATES)
+    Event.objects.filter(pk__in=[events[at].pk for at in (0, 2, 4)]).delete()
+    for at, event in enumerate(events):
+        left = [one.pk for one in events[at:] if one.pk in {events[at].pk for at in (1, 3, 5)}]
+        found = Event.objects.filter(pk__gte=first_id_from(event.decided_at))
+        assert [one.pk for one in found.order_by("pk")] == left
+    assert first_id_from(after(10_000)) == events[5].pk + 1

@@ -150,7 +150,7 @@ def test_a_back_test_counts_compares_and_lists_with_links(developer: Visitor, tr
     words = text_of(answer)
     assert answer.content.decode().lstrip().startswith('<div id="bt-run"')
     assert "It would have fired 1 time" in words
-    assert "3 of 3 events" in words
+    assert "3 events asked about" in words
     assert words.index("Gained 1") < words.index("Lost 1") < words.index("Same 0")
     assert "Nothing has run yet" in words
     for event in events[1:]:
@@ -163,12 +163,12 @@ def test_slices_follow_each_other_and_show_how_far_it_is(
     monkeypatch.setattr(service.backtest, "__kwdefaults__", {"cursor": "", "size": 2})
     happened(trigger, "new", "open", "closed")
     first = developer.press(backtesting(trigger), WINDOW).content.decode()
-    assert re.search(r'<progress[^>]*max="3"[^>]*value="2"', first)
+    assert re.search(r'<progress[^>]*max="100"[^>]*value="66"', first)
     assert 'hx-trigger="load"' in first
     cursor = re.search(r'name="cursor"\s+value="([^"]+)"', first)
     assert cursor is not None
     last = developer.press(backtesting(trigger), {**WINDOW, "cursor": cursor[1]})
-    assert "3 of 3 events" in text_of(last)
+    assert "3 events asked about" in text_of(last)
     assert "<progress" not in last.content.decode()
     redraft(trigger, conditions=ANYTHING)
     stale = developer.press(backtesting(trigger), {**WINDOW, "cursor": cursor[1]})
