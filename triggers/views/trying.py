@@ -170,7 +170,7 @@ class TryDraft(TryingPage):
         context = {
             **self.links(trigger),
             "tried": [_tried(one) for one in tried],
-            "answers": told(Counter(one.outcome for one in tried)),
+            "answers": told(Counter(_outcome(one) for one in tried)),
             "problems": problems,
             "form": form or self._form(),
             "is_posted": form is not None,
@@ -231,11 +231,16 @@ def _words(invalid: InvalidDocument) -> list[str]:
     return list(dict.fromkeys(problem.message for problem in invalid.problems))
 
 
+def _outcome(one: Tried) -> Outcome:
+    """As it is shown: nothing has fired here, it would have."""
+    return Outcome.SHADOWED if one.outcome == Outcome.FIRED else Outcome(one.outcome)
+
+
 def _tried(one: Tried) -> Shown:
     event = one.event
     return {
         **_event(event),
-        "status": "shadowed" if one.outcome == Outcome.FIRED else one.outcome,
+        "status": _outcome(one),
         "strong": _STRONG[Outcome(one.outcome)],
         "summary": one.summary,
         "until": one.until,
