@@ -6,8 +6,8 @@ from typing import Any
 from dct_site.kernel.rest import problems
 from dct_site.kernel.rest.problems import FieldError, Problem
 from triggers.services.attention import NotWaiting
-from triggers.services.cloudevents import NotSendable, TooFast
 from triggers.services.backtest import StaleCursor
+from triggers.services.cloudevents import NotSendable, TooFast
 from triggers.services.dry_run import NothingToTry
 from triggers.services.endpoints import InvalidEndpoint
 from triggers.services.executions import AlreadyOver, BadDeadline, NotOver

@@ -89,7 +89,7 @@ class BacktestInput(Input):
 
     since = serializers.DateTimeField()
     until = serializers.DateTimeField()
-    cursor = serializers.CharField(required=False, default="", allow_blank=True, max_length=200_000)
+    cursor = LineField(required=False, default="", allow_blank=True, max_length=200_000)
     revision = WholeField(min_value=1, max_value=2**31 - 1, required=False, allow_null=True, default=None)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
