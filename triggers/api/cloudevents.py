@@ -73,7 +73,7 @@ def as_cloudevent(event: Event, *, source: str, with_data: bool) -> dict[str, An
     }
     if event.subject and not sent:
         attributes["subject"] = event.subject
-    if with_data:
+    if with_data and event.purged_at is None:
         return {**attributes, **_data(event, sent["data"] if sent else "object")}
     attributes.pop("datacontenttype", None)
     return attributes

@@ -38,33 +38,51 @@ class Seen:
     place: object = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """What is known of a stored event before it is read."""
+
+    pk: int
+    accepted_at: datetime
+    is_counted: bool
+    is_purged: bool
+
+
 class Stored:
     """The stored events that a batch looks at, each read once."""
 
     def __init__(self) -> None:
-        self._marks: dict[tuple[Scope, int | None], list[tuple[int, datetime, bool]]] = {}
+        self._marks: dict[tuple[Scope, int | None], list[_Mark]] = {}
         self._seen: dict[int, Seen] = {}
 
     @property
     def read(self) -> dict[Scope, int | None]:
         """{scope: its newest event} of what has to be as it was when the plan is written."""
         return {
-            scope: marks[0][0] if marks else None for (scope, before), marks in self._marks.items() if before is None
+            scope: marks[0].pk if marks else None for (scope, before), marks in self._marks.items() if before is None
         }
 
-    def since(self, scope: Scope, since: datetime, before: int | None) -> tuple[list[Seen], bool]:
-        """The counted events of a scope after a time and before an event, newest first; and whether these are all."""
+    def since(self, scope: Scope, since: datetime, before: int | None) -> tuple[list[Seen], str]:
+        """The counted events of a scope after a time and before an event, newest first; and what they lack, if
+        anything, to be all.
+        """
         marks = self._marks_of(scope, before)
-        ids = [pk for pk, accepted_at, is_counted in marks[:MOST] if is_counted and accepted_at > since]
-        self._load(ids)
-        return [self._seen[pk] for pk in ids if pk in self._seen], len(marks) <= MOST or marks[MOST][1] <= since
+        inside = [mark for mark in marks[:MOST] if mark.is_counted and mark.accepted_at > since]
+        self._load([mark.pk for mark in inside if not mark.is_purged])
+        seen = [self._seen[mark.pk] for mark in inside if mark.pk in self._seen]
+        if len(marks) > MOST and marks[MOST].accepted_at > since:
+            return seen, f"it has more than {MOST} events, and only these are looked at"
+        return seen, "what some of its events said is no longer kept" if len(seen) < len(inside) else ""
 
-    def _marks_of(self, scope: Scope, before: int | None) -> list[tuple[int, datetime, bool]]:
+    def _marks_of(self, scope: Scope, before: int | None) -> "list[_Mark]":
         marks = self._marks.get((scope, before))
         if marks is None:
             rows = _events_of(scope) if before is None else _events_of(scope).filter(pk__lt=before)
-            columns = rows.values_list("pk", "accepted_at", "origin", "target_trigger_id")[: MOST + 1]
-            marks = [(pk, at, origin in COUNTED and target is None) for pk, at, origin, target in columns]
+            columns = rows.values_list("pk", "accepted_at", "origin", "target_trigger_id", "purged_at")[: MOST + 1]
+            marks = [
+                _Mark(pk, at, origin in COUNTED and target is None, purged_at is not None)
+                for pk, at, origin, target, purged_at in columns
+            ]
             self._marks[scope, before] = marks
         return marks
 
@@ -144,8 +162,7 @@ class Past:
         if number is None:
             # An item that the batch itself brings.
             return [], ""
-        seen, is_whole = self.stored.since((per, number), since, before)
-        return seen, "" if is_whole else f"it has more than {MOST} events, and only these are looked at"
+        return self.stored.since((per, number), since, before)
 
     def _of_batch(self, per: Per, since: datetime) -> list[Seen]:
         return [

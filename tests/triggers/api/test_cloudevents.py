@@ -220,9 +220,11 @@ def test_data_is_for_those_who_may_look_at_raw_payloads(client: Client) -> None:
 def test_an_event_whose_attributes_were_purged_is_given_out_all_the_same(client: Client) -> None:
     send(client, {**LEAST, "data": [1]})
     event = only_event()
-    event.facts = {}
-    event.save(update_fields=["facts"])
-    assert get_out(client, event).json()["source"].endswith(f"/connections/{event.connection_id}/")
+    event.facts, event.data, event.purged_at = {}, {}, event.accepted_at
+    event.save(update_fields=["facts", "data", "purged_at"])
+    told = get_out(client, event).json()
+    assert told["source"].endswith(f"/connections/{event.connection_id}/")
+    assert "data" not in told
 
 
 @pytest.fixture

@@ -189,6 +189,17 @@ def test_beyond_the_events_that_are_looked_at_nobody_can_tell(monkeypatch: pytes
     assert "only these are looked at" in Decision.objects.get(outcome=ERROR).detail
 
 
+def test_what_is_no_longer_kept_is_no_sign_that_it_did_not_happen() -> None:
+    trigger, connection = counting(times=3)
+    for event in [*report(connection, failed()), *report(connection, failed())]:
+        Event.objects.filter(pk=event.pk).update(purged_at=NOON, facts={}, data={}, changes={})
+    report(connection, failed(), at=1)
+    report(connection, failed(), at=2)
+    report(connection, failed(), at=3)
+    assert outcomes(trigger) == [NO, NO, ERROR, ERROR, YES]
+    assert "no longer kept" in Decision.objects.filter(outcome=ERROR).first().detail
+
+
 def test_more_than_enough_is_enough_although_not_all_were_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     trigger, connection = counting(times=3)
     monkeypatch.setattr(decide_past, "MOST", 2)
