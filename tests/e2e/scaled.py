@@ -17,6 +17,9 @@ import psycopg
 from dct_site.bench.installation import ROOT, Installation, descendants, eventually
 from dct_site.command.services import free_port, throwaway_postgres, throwaway_redis
 
+AT_WORK = (b"celery", b"dct_site.engine", b"dct_site.web")
+PREPARATION = b"dct_site.prepare"
+
 
 class Role:
     """``./dct run --role …`` as a process tree of its own."""
@@ -33,14 +36,18 @@ class Role:
                 self._argv, cwd=ROOT, env=self._environment, stdout=log, stderr=log, start_new_session=True
             )
 
-    def is_up(self) -> bool:
-        """Whether its own process runs, beyond the parent and the preparation."""
-        return self._process is not None and any(_is_at_work(pid) for pid in descendants(self._process.pid))
-
     def start_again(self) -> None:
-        """Start, and wait until it is at work."""
+        """Start, and wait until it is at work and its preparation is over: where the database hangs up on that, the
+        role says so and ends.
+        """
         self.start()
-        eventually(self.is_up)
+        eventually(lambda: self._runs(PREPARATION))
+        eventually(lambda: self._runs(*AT_WORK) and not self._runs(PREPARATION))
+
+    def _runs(self, *words: bytes) -> bool:
+        """Whether one of the processes below its parent has one of the words in its command line."""
+        assert self._process is not None
+        return any(set(words) & _command_line(pid) for pid in descendants(self._process.pid))
 
     def kill(self) -> None:
         """``kill -9`` of the parent and of everything below it, its agents too."""
@@ -57,12 +64,11 @@ class Role:
         return self._process.wait(60)
 
 
-def _is_at_work(pid: int) -> bool:
+def _command_line(pid: int) -> set[bytes]:
     try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        return set(Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"))
     except OSError:
-        return False
-    return bool({b"celery", b"dct_site.engine", b"dct_site.web"} & set(words))
+        return set()
 
 
 class Scaled(Installation):

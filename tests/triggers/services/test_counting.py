@@ -197,7 +197,7 @@ def test_what_is_no_longer_kept_is_no_sign_that_it_did_not_happen() -> None:
     report(connection, failed(), at=2)
     report(connection, failed(), at=3)
     assert outcomes(trigger) == [NO, NO, ERROR, ERROR, YES]
-    assert "no longer kept" in Decision.objects.filter(outcome=ERROR).first().detail
+    assert "no longer kept" in Decision.objects.filter(outcome=ERROR)[0].detail
 
 
 def test_more_than_enough_is_enough_although_not_all_were_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
