@@ -38,6 +38,10 @@ class Pace:
     """
 
     def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin as a new process does."""
         self.size = 10
         self._per_row_s = 0.0
 
