@@ -94,7 +94,7 @@ def test_a_delivery_to_both_webs_is_one(scaled: Scaled) -> None:
 
 def test_a_mail_is_polled(scaled: Scaled) -> None:
     before = {row["id"] for row in scaled.api("executions/?page_size=500")["results"]}
-    # A role that another test killed may have held the mailbox: its claim is over at once, not in three minutes.
+    # A role that another test killed may have held the mailbox: its claim is over at once, not in half a minute.
     with psycopg.connect(scaled.database, autocommit=True) as admin:
         admin.execute("UPDATE triggers_contextlistener SET claimed_by = '', claimed_until = NULL")
     simulate(scaled, "mail", "send")

@@ -32,8 +32,9 @@ from triggers.sources.base import Arrival, Polled, PollFailed, PollFailure
 
 log = structlog.get_logger(__name__)
 
-LEASE = timedelta(seconds=180)
-"""Longer than any poll takes: a claim that outlives it belongs to a process that is gone."""
+LEASE = timedelta(seconds=30)
+"""A claim that outlives it belongs to a process that is gone; each call renews those of the polls under way."""
+RENEW_BEFORE = timedelta(seconds=20)
 AT_ONCE = 8
 PATIENCE_S = 1.0
 
@@ -94,6 +95,11 @@ class Polls:
             self._under_way = [poll for poll in self._under_way if poll not in done]
         return done
 
+    def under_way(self) -> list[_Poll]:
+        """Those that have not ended."""
+        with self._lock:
+            return [poll for poll in self._under_way if not poll.done.is_set()]
+
     def room(self) -> int:
         """How many more may be started."""
         with self._lock:
@@ -122,6 +128,7 @@ def poll_due(*, owner: str, now: datetime, limit: int = 5) -> int:
     the process. Safe to call from anywhere, any number of times at once.
     """
     ended = _harvest(owner, now)
+    _renew(owner, now)
     fresh = _claim(owner, now, min(limit, polls.room()))
     polls.start(fresh, now)
     until = time.monotonic() + PATIENCE_S
@@ -139,6 +146,15 @@ def _harvest(owner: str, now: datetime) -> int:
             log.info("poll.dropped", listener=poll.row.pk, why=str(lost))
             _claim_of(poll).update(claimed_by="", claimed_until=None)
     return len(done)
+
+
+def _renew(owner: str, now: datetime) -> None:
+    """Go on holding what is being polled; a claim that somebody else has taken over stays theirs."""
+    for poll in polls.under_way():
+        until = poll.row.claimed_until
+        is_short = poll.owner == owner and until is not None and until - now < RENEW_BEFORE
+        if is_short and _claim_of(poll).update(claimed_until=now + LEASE):
+            poll.row.claimed_until = now + LEASE
 
 
 def _claim(owner: str, now: datetime, limit: int) -> list[_Poll]:

@@ -199,6 +199,46 @@ def test_a_source_that_hangs_does_not_hold_up_the_others(scripted: Scripted) -> 
 
 
 @pytest.mark.django_db
+def test_a_poll_that_takes_long_keeps_its_claim_while_its_process_lives(scripted: Scripted) -> None:
+    row = make_mailbox()
+    go = threading.Event()
+
+    def slow(cursor: Mapping[str, Any]) -> Polled:
+        assert go.wait(60)
+        return brings("1:1")(cursor)
+
+    scripted.polls["mail.example.com"] = slow
+    for seconds in range(0, 100, 10):
+        assert poll_due(owner="me", now=after(seconds), limit=0 if seconds else 1) == 0
+        row.refresh_from_db()
+        assert row.claimed_until is not None
+        assert row.claimed_until > after(seconds + 15)
+    go.set()
+    assert wait_for_all(now=after(100)) == 1
+    assert Delivery.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_a_claim_that_was_taken_over_is_not_renewed(scripted: Scripted) -> None:
+    row = make_mailbox()
+    go = threading.Event()
+
+    def slow(cursor: Mapping[str, Any]) -> Polled:
+        assert go.wait(60)
+        return brings("1:1")(cursor)
+
+    scripted.polls["mail.example.com"] = slow
+    assert poll_due(owner="me", now=NOON) == 0
+    ContextListener.objects.update(claimed_by="another", claimed_until=after(60))
+    assert poll_due(owner="me", now=after(25), limit=0) == 0
+    row.refresh_from_db()
+    assert (row.claimed_by, row.claimed_until) == ("another", after(60))
+    go.set()
+    assert wait_for_all(now=after(26)) == 1
+    assert not Delivery.objects.exists()
+
+
+@pytest.mark.django_db
 def test_failures_back_off_open_the_breaker_and_one_success_heals(scripted: Scripted) -> None:
     row = make_mailbox()
     scripted.polls["mail.example.com"] = fails()
