@@ -83,6 +83,7 @@ def wait_until_blocked(pid: int) -> None:
 
 
 @pytest.mark.postgres
+@pytest.mark.two_ways
 @pytest.mark.django_db(transaction=True)
 def test_of_two_sealers_that_begin_the_chain_at_once_one_leaves_it_to_the_other(now: datetime) -> None:
     pids: SimpleQueue[int] = SimpleQueue()

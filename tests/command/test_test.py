@@ -44,6 +44,8 @@ def test_all_runs_everything_on_both_databases_with_coverage_that_adds_up() -> N
     assert scaled.environment["DCT_BROKER_URL"] == "redis://r/14"
     assert scaled.environment["DCT_CHANNEL_URL"] == "redis://r/15"
     assert "DCT_TEST_ONLY" not in scaled.environment
+    assert "DCT_TEST_MEASURED" not in sqlite.environment
+    assert scaled.environment["DCT_TEST_MEASURED"] == "two_ways"
     assert "--cov-append" not in sqlite.arguments
     assert "--cov-append" in scaled.arguments
     assert sqlite.arguments[-1] == scaled.arguments[-1] == "-x"

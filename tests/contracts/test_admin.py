@@ -130,6 +130,8 @@ def test_no_status_is_a_field_of_a_form() -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.one_pass
+@pytest.mark.no_cover
 @pytest.mark.parametrize("role", [None, *Role])
 @pytest.mark.parametrize("whose", ["own", "other's"])
 def test_each_role_gets_what_the_table_says(role: Role | None, whose: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,7 +146,7 @@ def test_each_role_gets_what_the_table_says(role: Role | None, whose: str, monke
 
 @pytest.mark.django_db
 @pytest.mark.one_pass
-@pytest.mark.parametrize("role", [None, *Role])
+@pytest.mark.parametrize("role", [None, *(pytest.param(role, marks=pytest.mark.no_cover) for role in Role)])
 def test_what_a_role_may_open_it_can_read(role: Role | None) -> None:
     user = staff(role or Role.DEVELOPER, is_superuser=role is None)
     world = full_world(user)

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from triggers.door.store import Broken, PostgresStore, Refused, SqliteStore, Store, store
 from triggers.services.intake_sql import Statements
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.two_ways]
 
 
 @pytest.fixture

@@ -189,6 +189,7 @@ def test_what_comes_to_a_running_process_is_not_counted(monkeypatch: pytest.Monk
     assert seen == [0]
 
 
+@pytest.mark.two_ways
 @pytest.mark.django_db(transaction=True)
 def test_only_one_has_the_turn_and_it_comes_back() -> None:
     def try_it() -> bool:

@@ -16,7 +16,7 @@ from triggers.services import intake
 from triggers.services.intake import Incoming, Receipt, accept
 from triggers.services.intake_sql import Statements, statements
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.two_ways]
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 

@@ -118,6 +118,7 @@ def test_what_killed_calls_left_behind_is_swept_later(now: datetime) -> None:
     files.remove_tree(staging / "young")
 
 
+@pytest.mark.two_ways
 @pytest.mark.django_db(transaction=True)
 def test_two_at_once_make_one_workspace(now: datetime) -> None:
     template = make_template({f"work/{number}": "x" for number in range(50)})
