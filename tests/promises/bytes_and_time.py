@@ -1,0 +1,207 @@
+"""Promises 7 and 8, as checks: any bytes get an answer in JSON, and whoever is slow keeps nobody else waiting."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
+
+import uvicorn
+from django.test import Client
+from uvicorn.server import ServerState
+
+from tests.abuse import NOT_SAFE
+from tests.factories.accounts import make_user
+from tests.promises.doorway import Doorway
+from tests.triggers.door.client import BODY, github, make_hook
+from triggers.door.app import Door
+from triggers.door.protocol import PatientProtocol
+from triggers.enums import Refusal
+
+PROBLEM = "application/problem+json"
+
+
+def any_bytes_get_a_4xx_at_the_door() -> None:
+    """Promise 7: also from somebody who has the secret."""
+    hook = make_hook()
+    with Doorway() as door:
+        for name, body in NOT_SAFE.items():
+            answer = door.post(hook.endpoint.path, body, github(body))
+            told = f"at the door, {name} was answered {answer.status}"
+            assert (answer.status, answer.headers["content-type"]) == (400, PROBLEM), told
+            assert json.loads(answer.body)["detail"], told
+
+
+def any_bytes_get_a_4xx_at_the_api() -> None:
+    """Promise 7: there it is the parser of the whole API."""
+    client = Client(raise_request_exception=False)
+    client.force_login(make_user(is_superuser=True))
+    for name, body in NOT_SAFE.items():
+        # An empty body asks for a draft with nothing in it.
+        if body:
+            answer = client.post("/api/v1/triggers/", data=body, content_type="application/json")
+            told = f"at the API, {name} was answered {answer.status_code}"
+            assert (answer.status_code, answer["Content-Type"]) == (400, PROBLEM), told
+
+
+class Connection:
+    """A client's connection to ``PatientProtocol``, with the timers in the check's own hands."""
+
+    def __init__(self) -> None:
+        self.is_closed = False
+        self.timers: list[Any] = []
+        self._loop = asyncio.new_event_loop()
+        config = uvicorn.Config(_nobody, http=PatientProtocol, lifespan="off", log_config=None)
+        self._protocol = PatientProtocol(config, ServerState(), {}, _loop=self._as_loop())
+        self._protocol.connection_made(self._as_transport())
+
+    def send(self, data: bytes) -> None:
+        self._protocol.data_received(data)
+
+    def let_time_pass(self) -> None:
+        """Everything that was to happen later happens."""
+        for timer in self.timers:
+            if not timer.is_cancelled:
+                timer.call()
+
+    def end(self) -> None:
+        self._protocol.connection_lost(None)
+        self._loop.close()
+
+    def _as_loop(self) -> Any:
+        def call_later(_: float, call: Callable[[], None]) -> Any:
+            timer = SimpleNamespace(call=call, is_cancelled=False)
+            timer.cancel = lambda: setattr(timer, "is_cancelled", True)
+            self.timers.append(timer)
+            return timer
+
+        return SimpleNamespace(call_later=call_later, create_task=self._loop.create_task)
+
+    def _as_transport(self) -> Any:
+        return SimpleNamespace(
+            close=lambda: setattr(self, "is_closed", True),
+            is_closing=lambda: self.is_closed,
+            get_extra_info=lambda *_: None,
+            write=lambda _: None,
+        )
+
+
+async def _nobody(scope: Any, receive: Any, send: Any) -> None:
+    """No request is ever whole here."""
+
+
+BEGINNINGS = (b"", b"POST", b"POST /hooks/x HTTP/1.1\r\n", b"POST /hooks/x HTTP/1.1\r\nHost: x\r\nX-A: ")
+
+
+def a_header_without_end_is_cut_off() -> None:
+    """Promise 8: after its time, however much of it there is by then."""
+    for beginning in BEGINNINGS:
+        client = Connection()
+        if beginning:
+            client.send(beginning)
+        client.let_time_pass()
+        is_closed = client.is_closed
+        client.end()
+        assert is_closed, f"a header that stops after {beginning!r} is waited for without end"
+
+
+def a_header_without_limit_is_cut_off() -> None:
+    """Promise 8: what arrives of a header is kept in memory, 64 kB of it."""
+    client = Connection()
+    client.send(b"POST /hooks/x HTTP/1.1\r\nX-A: ")
+    for _ in range(80):
+        if not client.is_closed:
+            client.send(b"a" * 1024)
+    is_closed = client.is_closed
+    client.end()
+    assert is_closed, "a header of 80 kB is still read"
+
+
+def a_body_without_end_is_cut_off_and_gives_its_room_back() -> None:
+    """Promise 8: with 408, after its time."""
+    hook = make_hook()
+    answered: list[int] = []
+
+    async def never() -> Any:
+        await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        answered.append(message.get("status", 0))
+
+    async def slowly(door: Door) -> None:
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": f"/hooks/{hook.endpoint.path}",
+            "headers": [(b"content-length", b"1000")],
+        }
+        try:
+            async with asyncio.timeout(0.2):
+                await door(scope, never, send)
+        except TimeoutError:
+            raise AssertionError("a body that never comes is waited for without end") from None
+
+    with Doorway(body_deadline_s=0.01) as doors:
+        doors.run(slowly(doors.doors[0]))
+        assert answered[0] == 408, f"a body that never comes was answered {answered[0]}"
+        assert doors.doors[0]._budget.used == 0, "the room of a body that never came is kept"
+
+
+def slow_bodies_take_no_more_room_than_there_is() -> None:
+    """Promise 8: what is held of bodies has a limit, whoever is beyond it is told when to come again, and whoever is
+    small enough enters.
+    """
+    hook = make_hook(max_body_bytes=1000)
+
+    async def flood(doorway: Doorway) -> tuple[int, int, list[int]]:
+        door, release, statuses = doorway.doors[0], asyncio.Event(), list[int]()
+        got_so_far: asyncio.Queue[None] = asyncio.Queue()
+
+        async def receive() -> Any:
+            got_so_far.put_nowait(None)
+            await release.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            if "status" in message:
+                statuses.append(message["status"])
+                got_so_far.put_nowait(None)
+
+        headers = [(b"content-length", b"1000")]
+        scope = {"type": "http", "method": "POST", "path": f"/hooks/{hook.endpoint.path}", "headers": headers}
+        tasks = [asyncio.ensure_future(door(scope, receive, send)) for _ in range(20)]
+        for _ in tasks:
+            await got_so_far.get()
+        used = door._budget.used
+        good = await doorway._post(door, hook.endpoint.path, BODY, github())
+        release.set()
+        await asyncio.gather(*tasks)
+        return used, good.status, statuses
+
+    with patch("triggers.door.app.let_pass", _at_once), Doorway(bytes_in_flight=5_500) as doorway:
+        used, good, statuses = doorway.run(flood(doorway))
+    assert used <= 5_500, f"{used} bytes are kept for slow bodies where 5500 may be"
+    assert set(statuses) == {503}, f"whoever came beyond the limit was answered {set(statuses)}"
+    assert good == 202, f"a good delivery beside slow ones was answered {good}"
+
+
+async def _at_once(*_: Any) -> None:
+    """Nobody here goes on sending."""
+
+
+def a_flood_is_turned_away_before_anything_is_computed() -> None:
+    """Promise 8: the rate of a webhook is looked at before the signature, and a burst is one row."""
+    hook = make_hook(rate_per_minute=12)
+    verified = 0
+
+    def counted(*_: Any) -> str:
+        nonlocal verified
+        verified += 1
+        return Refusal.STALE_TIMESTAMP
+
+    with patch("triggers.door.app.refusal_of", counted), Doorway(monotonic=lambda: 1_000.0) as door:
+        answers = [door.post(hook.endpoint.path).status for _ in range(30)]
+        door.flush_rejections()
+    assert answers.count(429) == 28, f"of thirty at once, {answers.count(429)} were told to slow down"
+    assert verified <= 4, f"{verified} signatures of a flood were computed"
