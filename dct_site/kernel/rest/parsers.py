@@ -5,7 +5,7 @@ from typing import IO, Any
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
-from rest_framework.exceptions import ParseError
+from rest_framework.exceptions import ParseError, UnsupportedMediaType
 from rest_framework.parsers import BaseParser
 
 from dct_site.kernel import safe_json
@@ -19,10 +19,14 @@ class SafeJSONParser(BaseParser):
     def parse(
         self,
         stream: IO[Any],
-        media_type: str | None = None,  # noqa: ARG002
-        parser_context: Mapping[str, Any] | None = None,  # noqa: ARG002
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
-        """The value of the body; raises ParseError with the reason, RequestDataTooBig for one that is too large."""
+        """The value of the body; raises ParseError with the reason, RequestDataTooBig for one that is too large, and
+        UnsupportedMediaType for one that is packed: what unpacks nothing meets no bomb.
+        """
+        if _encoding(parser_context) not in {"identity", ""}:
+            raise UnsupportedMediaType(media_type or "", "Send the body as it is, without Content-Encoding.")
         most: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         raw = _at_most(stream, most)
         if not raw.strip():
@@ -47,6 +51,11 @@ class BytesParser(BaseParser):
     ) -> Any:
         """The bytes; raises RequestDataTooBig."""
         return _at_most(stream, self.most)
+
+
+def _encoding(parser_context: Mapping[str, Any] | None) -> str:
+    request = (parser_context or {}).get("request")
+    return str(request.headers.get("Content-Encoding", "identity")).strip().lower() if request is not None else ""
 
 
 def _at_most(stream: IO[Any], most: int) -> bytes:
