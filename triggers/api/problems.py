@@ -14,6 +14,7 @@ from triggers.services.executions import AlreadyOver, BadDeadline, NotOver
 from triggers.services.fire import CannotFire
 from triggers.services.launch_checks import CannotLaunch
 from triggers.services.listeners import NotPolled
+from triggers.services.own_writes import InvalidConfig
 from triggers.services.standing import NotPublished
 from triggers.services.tombstones import INPUTS_PURGED, InputsPurged
 from triggers.services.validation import InvalidDocument
@@ -41,6 +42,7 @@ def register() -> None:
     """Called once, where the API's addresses are put together."""
     problems.register(InvalidDocument, _listed)
     problems.register(InvalidEndpoint, _listed)
+    problems.register(InvalidConfig, _listed)
     problems.register(InvalidMailSettings, _listed)
     problems.register(NotACloudEvent, _listed)
     problems.register(NotTaken, lambda error: Problem(415, "unsupported_media_type", str(error)))

@@ -23,6 +23,7 @@ from triggers.services.backtest_queue import Queueing, queueing
 from triggers.services.backtest_side import Cooling, Side, Told
 from triggers.services.explain import item_then
 from triggers.services.judge import event_facts
+from triggers.services.own_writes import own_actors_of
 from triggers.services.validation import InvalidDocument, document_problems
 
 SLICE = 500
@@ -221,7 +222,7 @@ def _state(event: Any) -> Mapping[str, Any] | None:
 def _own_actors(events: Sequence[Event]) -> dict[int, Sequence[str]]:
     """{connection id: the accounts by which DCT itself acts there}."""
     rows = Connection.objects.filter(pk__in={event.connection_id for event in events})
-    return {pk: config.get("own_actors", ()) for pk, config in rows.values_list("pk", "config")}
+    return {pk: own_actors_of(config) for pk, config in rows.values_list("pk", "config")}
 
 
 def _cooling(kept: Sequence[str | None]) -> Cooling:

@@ -14,6 +14,7 @@ from dct_site.kernel.edits import edit
 from triggers.conditions.schema import Problem
 from triggers.services import generation, mailboxes
 from triggers.services.egress import SERVER, differs, guard
+from triggers.services.own_writes import check_own_actors
 from triggers.sources.email.settings import InvalidMailSettings, problems_of
 
 CHANGEABLE = frozenset({"name", "tenant", "config", "is_enabled", "is_paused"})
@@ -33,8 +34,9 @@ def change_connection(
 
     A paused one is heard and decided, but nothing fires (``source_paused``); one that is not enabled is not heard.
     Raises EditConflict where ``version`` is not the current one, IntegrityError where the owner has another connection
-    of that name, Denied where the configuration opens what is a Developer's to open, and InvalidMailSettings where a
-    mailbox cannot be reached by it or moves to another server without its password.
+    of that name, Denied where the configuration opens what is a Developer's to open, InvalidConfig where its own actors
+    are no names, and InvalidMailSettings where a mailbox cannot be reached by it or moves to another server without its
+    password.
     """
     if unknown := fields.keys() - CHANGEABLE:
         raise TypeError(f"not fields of a connection that may be changed: {sorted(unknown)}")
@@ -54,6 +56,7 @@ def change_connection(
 
 def _configurable(connection: Connection, config: Mapping[str, Any], *, by: Actor, password: str) -> None:
     """A secret is write-only: nobody reads it by pointing its connection at a server of their own."""
+    check_own_actors(config)
     guard(config, standing=connection.config, by=by)
     if connection.source != Source.EMAIL:
         return

@@ -22,6 +22,7 @@ from triggers.services.decide_rights import Rights
 from triggers.services.decide_rules import Circumstances, delayed_until, displaced, merges, suppression
 from triggers.services.judge import event_facts, judge, judged_by_hand
 from triggers.services.matching import Candidate, candidates, index_at, scopes_of
+from triggers.services.own_writes import own_actors_of
 from triggers.services.trust import tier_of
 from triggers.sources.base import ParsedEvent
 from triggers.sources.internal.order import FIRED_BY_HAND, Order
@@ -321,7 +322,7 @@ class _Planner:
             event_time=event.time,
             accepted_at=event.accepted_at,
             now=self._now,
-            own_actors=tuple(connection.config.get("own_actors", ())),
+            own_actors=own_actors_of(connection.config),
             is_source_paused=connection.is_paused or not connection.is_enabled,
             rights_problem=self._rights.problem(one, connection, slot.row if slot is not None else None),
             last_fired_at=ledger.cooldowns.last_fired_at(one),

@@ -24,6 +24,7 @@ from triggers.enums import ListenerType, Verification
 from triggers.models import ContextListener, WebhookEndpoint
 from triggers.services import generation
 from triggers.services.egress import guard
+from triggers.services.own_writes import check_own_actors
 
 SECRET_NAME = "webhook"  # noqa: S105 - the name of the row, not its value
 OLD_SECRET_LIVES = timedelta(hours=24)
@@ -68,12 +69,13 @@ def create_webhook_connection(
 
     ``settings`` are fields of WebhookEndpoint: verification (by the source where not given), signature_header,
     timestamp_header, id_header or id_path, allowed_actors, max_body_bytes, rate_per_minute. Raises InvalidEndpoint,
-    Denied.
+    InvalidConfig, Denied.
     """
     chosen = _with_defaults(source, settings)
     shown = secret if secret is not None else secrets.token_urlsafe(32)
     if problems := [*_setting_problems(chosen), *_secret_problems(shown)]:
         raise InvalidEndpoint(problems)
+    check_own_actors(config or {})
     guard(config or {}, standing={}, by=by)
     with transaction.atomic():
         generation.bump()

@@ -18,6 +18,7 @@ from triggers.models import WebhookEndpoint
 from triggers.services import cloudevents, endpoints, mailboxes
 from triggers.services.connections import change_connection
 from triggers.services.egress import OPENINGS
+from triggers.services.own_writes import OWN_ACTORS, InvalidConfig
 from triggers.sources.base import PollFailed
 from triggers.sources.email.settings import InvalidMailSettings
 from triggers.views import connection_forms as fields
@@ -96,6 +97,7 @@ class NewConnection(_ConnectionForm):
         if source == Source.CLOUDEVENTS:
             return self._for_events(values["name"])
         name, tenant = values.pop("name"), values.pop("tenant")
+        values["config"] = _own_config({}, values.pop(OWN_ACTORS))
         with _said_at_fields(), _unique_name():
             made = endpoints.create_webhook_connection(
                 name=name, source=source, tenant=tenant, owner=self.user, by=self.actor, now=self.now, **values
@@ -144,7 +146,7 @@ class EditConnection(_ConnectionForm):
             raise Http404
         endpoint = getattr(row, "endpoint", None)
         initial = {"name": row.name, "tenant": row.tenant, "is_paused": row.is_paused, "is_enabled": row.is_enabled}
-        initial |= {name: getattr(endpoint, name) for name in ENDPOINT} if endpoint else row.config
+        initial |= row.config | ({name: getattr(endpoint, name) for name in ENDPOINT} if endpoint else {})
         form = FORMS[row.source][1](data, initial=initial)
         form.fields["version"] = forms.IntegerField(widget=forms.HiddenInput, initial=row.version)
         return self.shown(form)
@@ -156,6 +158,8 @@ class EditConnection(_ConnectionForm):
         endpoint = WebhookEndpoint.objects.filter(connection=row).first()
         if endpoint is None:
             standing["config"] = _mail_config(row, values)
+        else:
+            standing["config"] = _own_config(row.config, values[OWN_ACTORS])
         with _said_at_fields(), _unique_name(), transaction.atomic():
             change_connection(
                 connection=row, by=self.actor, now=self.now, version=version, password=password, **standing
@@ -178,13 +182,19 @@ def _mail_config(row: Connection, values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in config.items() if value not in ("", [], False, None)}
 
 
+def _own_config(config: Mapping[str, Any], own_actors: list[str]) -> dict[str, Any]:
+    """The stored settings with these accounts of DCT's own."""
+    rest = {name: value for name, value in config.items() if name != OWN_ACTORS}
+    return {**rest, OWN_ACTORS: own_actors} if own_actors else rest
+
+
 @contextmanager
 def _said_at_fields() -> Iterator[None]:
     """What a service refuses, at the field that it is about."""
     try:
         yield
-    except (endpoints.InvalidEndpoint, InvalidMailSettings) as invalid:
-        raise Refused((problem.path, problem.message) for problem in invalid.problems) from invalid
+    except (endpoints.InvalidEndpoint, InvalidConfig, InvalidMailSettings) as invalid:
+        raise Refused((one.path.removeprefix("config."), one.message) for one in invalid.problems) from invalid
     except PollFailed as failed:
         raise Refused([("", f"The mailbox did not open. {failed}")]) from failed
 

@@ -60,10 +60,20 @@ class CloudEventsEditForm(ConnectionForm, StandingForm):
     """A connection for CloudEvents that exists."""
 
 
-class GitHubForm(ConnectionForm, ActorsForm):
+class OwnActorsForm(forms.Form):
+    """By whose names DCT's agents write on the other side."""
+
+    own_actors = LinesField(
+        required=False,
+        label="DCT's own accounts",
+        help_text="One name a line: the accounts by which your agents write there. What they do starts nothing.",
+    )
+
+
+class GitHubForm(ConnectionForm, ActorsForm, OwnActorsForm):
     """Webhooks of GitHub; the signature is GitHub's."""
 
-    field_order = ("name", "tenant", *SIGNED, "allowed_actors", *STANDING)
+    field_order = ("name", "tenant", *SIGNED, "allowed_actors", "own_actors", *STANDING)
 
     tenant = forms.CharField(
         max_length=200, required=False, label="Organisation", help_text="Whose repositories these are."
