@@ -13,10 +13,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", metavar="DIR", help="the data directory to look at (default: DCT_DATA_DIR, else ./data)"
     )
+    parser.add_argument(
+        "--invariants", action="store_true", help="ask the database instead whether what must always be so is so"
+    )
 
 
 def main(args: argparse.Namespace) -> int:
-    """Print a line per finding; 1 when DCT could not run like this."""
+    """Print a line per finding; 1 when DCT could not run like this, or an invariant does not hold."""
     if args.data:
         os.environ["DCT_DATA_DIR"] = os.path.abspath(args.data)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dct_site.settings")
@@ -28,10 +31,10 @@ def main(args: argparse.Namespace) -> int:
     except (ImproperlyConfigured, OSError) as error:
         print(f"{MARKS['fail']}  Settings: {error}")
         return 1
-    from dct_site.diagnosis import machine, services  # noqa: PLC0415
-    from dct_site.diagnosis.findings import Finding, Standing  # noqa: PLC0415
+    from dct_site.diagnosis import invariants, machine, services  # noqa: PLC0415
+    from dct_site.diagnosis.findings import Finding, Look, Standing  # noqa: PLC0415
 
-    looks = (
+    healthy: tuple[Look, ...] = (
         machine.look_at_python,
         services.look_at_settings,
         machine.look_at_data_directory,
@@ -41,10 +44,12 @@ def main(args: argparse.Namespace) -> int:
         services.look_at_broker,
         services.look_at_channel_layer,
     )
+    looks = (invariants.look_at_invariants,) if args.invariants else healthy
     findings: Iterable[Finding] = [finding for look in looks for finding in look()]
     for finding in findings:
         print(f"{MARKS[finding.standing]}  {finding.what}: {finding.detail}")
     failures = sum(finding.standing == Standing.FAIL for finding in findings)
     if failures:
-        print(f"\n{failures} to mend before DCT can run.", file=sys.stderr)
+        told = "of what must always be so is not." if args.invariants else "to mend before DCT can run."
+        print(f"\n{failures} {told}", file=sys.stderr)
     return 1 if failures else 0

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dct_site.command import doctor
-from dct_site.diagnosis import machine, services
+from dct_site.diagnosis import invariants, machine, services
 from dct_site.diagnosis.findings import fail, ok, warn
 
 LOOKS = {
@@ -54,3 +54,15 @@ def test_another_data_directory_can_be_looked_at(monkeypatch: pytest.MonkeyPatch
     monkeypatch.chdir(tmp_path)
     assert run("--data", "mine") == 0
     assert os.environ["DCT_DATA_DIR"] == str(tmp_path / "mine")
+
+
+def test_invariants_are_asked_instead_of_everything_else(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(machine, "look_at_python", lambda: [fail("Python", "is not asked.")])
+    monkeypatch.setattr(invariants, "look_at_invariants", lambda: [ok("Invariants", "all 14 hold")])
+    assert run("--invariants") == 0
+    assert capsys.readouterr().out == "  ok    Invariants: all 14 hold\n"
+    monkeypatch.setattr(invariants, "look_at_invariants", lambda: [fail("orphan_slot", "1 slot.")])
+    assert run("--invariants") == 1
+    assert capsys.readouterr().err == "\n1 of what must always be so is not.\n"

@@ -12,11 +12,11 @@ from accounts.services.heartbeat import seconds_since
 from agents.enums import StartStatus
 from agents.models import Limits, StartRequest
 from triggers.enums import DeliveryStatus, ExecutionStatus, ListenerStatus
-from triggers.models import ContextListener, DeliveryOutcome, Execution, PendingDelivery
+from triggers.models import ContextListener, DeliveryOutcome, Execution
+from triggers.selectors.invariants import broken_quickly
 
 HEALTH_STATES = ("healthy", "warning", "error")
 SILENT_AFTER_S = 20.0
-UNDECIDED_AFTER = timedelta(seconds=10)
 WAITS_LONG = timedelta(minutes=10)
 RECENT = timedelta(hours=1)
 DISK_WARNING, DISK_ERROR = 0.05, 0.02
@@ -49,7 +49,7 @@ def health(*, now: datetime) -> Health:
     found = [
         *_processes(now),
         *secrets_under_lost_keys(),
-        *_backlog(now),
+        *_invariants(now),
         *_listeners(),
         *_queue(now),
         *_outcomes(now),
@@ -72,12 +72,11 @@ def _processes(now: datetime) -> list[Reason]:
     ]
 
 
-def _backlog(now: datetime) -> list[Reason]:
-    undecided = PendingDelivery.objects.filter(delivery__received_at__lt=now - UNDECIDED_AFTER).count()
-    if not undecided:
-        return []
-    text = f"{undecided} deliveries wait for longer than {UNDECIDED_AFTER.seconds} s to be decided."
-    return [Reason("error", "undecided", text, "Look whether the engine runs and the database answers.", "deliveries")]
+def _invariants(now: datetime) -> list[Reason]:
+    return [
+        Reason("error", one.invariant.code, one.text, one.invariant.advice, one.invariant.topic)
+        for one in broken_quickly(now=now)
+    ]
 
 
 def _listeners() -> list[Reason]:
