@@ -1,6 +1,7 @@
 """Benchmarks: what `./dct bench NAME` measures, each figure beside the baseline that gives it a meaning."""
 
 CATALOGUE = {
+    "flood": "dct_site.bench.flood",
     "intake": "dct_site.bench.intake",
     "match": "dct_site.bench.match",
     "path": "dct_site.bench.path",

@@ -1,0 +1,129 @@
+"""The clients of `bench flood`, in processes of their own: `good PORT PATH COUNT RATE` prints what it measured as JSON;
+`slow_headers`, `slow_bodies` and `flood PORT PATH` print a line once they are under way and go on until killed.
+"""
+
+import asyncio
+import hmac
+import json
+import secrets
+import statistics
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from dct_site.bench.intake_child import BODY_BYTES, SECRET
+
+SLOW, FLOODING, GOOD = 400, 32, 4
+EVERY_S = 1.0
+BODY = json.dumps({"action": "opened", "text": "x" * (BODY_BYTES - 40)}).encode()
+Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+def head(path: str, *lines: str, length: int = len(BODY)) -> bytes:
+    """The head of a POST to a webhook."""
+    told = [f"POST /hooks/{path} HTTP/1.1", "Host: 127.0.0.1", f"Content-Length: {length}", *lines]
+    return ("\r\n".join(told) + "\r\n\r\n").encode()
+
+
+async def answer_of(reader: asyncio.StreamReader) -> int:
+    """The status of one answer, read to its end. Raises IncompleteReadError where there is none."""
+    told = (await reader.readuntil(b"\r\n\r\n")).lower()
+    length = int(told.partition(b"content-length: ")[2].split(b"\r\n")[0])
+    await reader.readexactly(length)
+    return int(told.split()[1])
+
+
+async def good(port: int, path: str, count: int, rate: float) -> dict[str, float]:
+    """Signed deliveries at a pace; how long each waited from when it was due. Raises RuntimeError for one that was
+    turned away.
+    """
+    signature = "sha256=" + hmac.digest(SECRET.encode(), BODY, "sha256").hex()
+    waited: list[float] = []
+    began = time.perf_counter() + 0.2
+
+    async def some(first: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            for number in range(first, count, GOOD):
+                due = began + number / rate
+                await asyncio.sleep(max(0.0, due - time.perf_counter()))
+                lines = (f"X-Hub-Signature-256: {signature}", f"X-GitHub-Delivery: {secrets.token_hex(8)}")
+                writer.write(head(path, *lines) + BODY)
+                status = await answer_of(reader)
+                if status != 202:
+                    raise RuntimeError(f"answered {status}")
+                waited.append(time.perf_counter() - due)
+        finally:
+            writer.close()
+
+    await asyncio.gather(*(some(first) for first in range(GOOD)))
+    cuts = statistics.quantiles(waited, n=100)
+    return {"p50_ms": cuts[49] * 1e3, "p99_ms": cuts[98] * 1e3, "n": len(waited)}
+
+
+async def slow_headers(port: int, path: str) -> None:
+    """A line of a header a second, for ever."""
+    beginning = f"POST /hooks/{path} HTTP/1.1\r\nHost: x\r\n".encode()
+    await _again_and_again(SLOW, lambda: _drip(port, beginning, b"X-More: of it\r\n"))
+
+
+async def slow_bodies(port: int, path: str) -> None:
+    """A byte of a body a second, for ever."""
+    await _again_and_again(SLOW, lambda: _drip(port, head(path), b"{"))
+
+
+async def _drip(port: int, beginning: bytes, drop: bytes) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(beginning)
+        while not reader.at_eof():
+            await asyncio.sleep(EVERY_S)
+            writer.write(drop)
+            await writer.drain()
+    finally:
+        writer.close()
+
+
+async def flood(port: int, path: str) -> None:
+    """Unsigned bodies as fast as they are turned away."""
+
+    async def one() -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            while True:
+                for there in (path, "no-such-webhook"):
+                    writer.write(head(there) + BODY)
+                    await answer_of(reader)
+        finally:
+            writer.close()
+
+    await _again_and_again(FLOODING, one)
+
+
+async def _again_and_again(count: int, one: Callable[[], Awaitable[None]]) -> None:
+    """So many clients at once, each followed by the next when it is thrown out."""
+
+    async def clients() -> None:
+        while True:
+            with suppress(OSError, asyncio.IncompleteReadError):
+                await one()
+
+    tasks = [asyncio.ensure_future(clients()) for _ in range(count)]
+    await asyncio.sleep(1.0)
+    sys.stdout.write("under way\n")
+    sys.stdout.flush()
+    await asyncio.gather(*tasks)
+
+
+def main(words: list[str]) -> None:
+    what, port, path, *rest = words
+    if what == "good":
+        sys.stdout.write(json.dumps(asyncio.run(good(int(port), path, int(rest[0]), float(rest[1])))))
+        return
+    attack = {"slow_headers": slow_headers, "slow_bodies": slow_bodies, "flood": flood}[what]
+    asyncio.run(attack(int(port), path))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
