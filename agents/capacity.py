@@ -12,11 +12,14 @@ from agents.enums import Pool
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What one start takes: units of each pool, and whether its priority may use the reserved share."""
+    """What one start takes: units of each pool, whether its priority may use the reserved share, and whether it came of
+    an old event.
+    """
 
     agents: int
     workspaces: int
     is_high: bool
+    is_backlog: bool = False
 
     def units(self, pool: Pool) -> int:
         return self.agents if pool == Pool.AGENTS else self.workspaces
@@ -24,7 +27,9 @@ class Need:
 
 @dataclass(slots=True)
 class PoolRoom:
-    """One pool: its limit, what is in use, what of that the low class holds, and the share kept for the high class."""
+    """One pool: its limit, what is in use, what of that the low class holds, and the share kept for the high class;
+    what a backlog holds, and the most that it may hold (None: everything).
+    """
 
     pool: Pool
     limit: int
@@ -32,6 +37,8 @@ class PoolRoom:
     used_low: int = 0
     reserved: int = 0
     is_closed: bool = False
+    used_backlog: int = 0
+    most_backlog: int | None = None
 
     @property
     def free(self) -> int:
@@ -49,6 +56,12 @@ class PoolRoom:
     def fits(self, units: int, *, is_high: bool) -> bool:
         """Whether ``units`` may be taken now; nothing always fits."""
         return units == 0 or (not self.is_closed and units <= (self.free if is_high else self.free_low))
+
+    def lets_backlog(self, units: int) -> bool:
+        """Whether a backlog may hold ``units`` more. One start of any size may always be at work, or it never was."""
+        if self.most_backlog is None or not units or not self.used_backlog:
+            return True
+        return self.used_backlog + units <= self.most_backlog
 
     def take(self, units: int, *, is_high: bool) -> None:
         self.used += units
@@ -76,9 +89,16 @@ class Room:
                 return pool
         return None
 
+    def full_of_backlog(self, need: Need) -> list[Pool]:
+        """The pools of which a backlog holds all that it may; empty for what is fresh, or may be taken."""
+        if not need.is_backlog:
+            return []
+        return [pool for pool, room in self.pools.items() if not room.lets_backlog(need.units(pool))]
+
     def take(self, need: Need) -> None:
         for pool, room in self.pools.items():
             room.take(need.units(pool), is_high=need.is_high)
+            room.used_backlog += need.units(pool) if need.is_backlog else 0
 
     def give_back(self, need: Need) -> None:
         for pool, room in self.pools.items():
@@ -92,6 +112,11 @@ class Room:
         return not self.pools[pool].is_closed and self.pools[pool].free > 0
 
     @property
+    def is_backlog_idle(self) -> bool:
+        """Whether no agent works on a backlog: then its first one goes before fresh ones of its priority."""
+        return not self.pools[Pool.AGENTS].used_backlog
+
+    @property
     def has_room(self) -> bool:
         return any(self.is_open(pool) for pool in self.pools)
 
@@ -99,3 +124,8 @@ class Room:
 def reserved_share(limit: int, percent: int) -> int:
     """The slots kept for high priority: ``min(floor(limit × share), limit − 1)``, so that one is always for all."""
     return max(0, min(limit * percent // 100, limit - 1))
+
+
+def backlog_share(limit: int, percent: int) -> int:
+    """The slots that a backlog may hold: ``max(1, floor(limit × share))``, so that it always moves."""
+    return max(1, limit * percent // 100)

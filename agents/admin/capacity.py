@@ -13,6 +13,7 @@ from accounts.admin.base import RoleAdmin
 from accounts.operations import Operation
 from agents.models import Limits, SlotHolder, StartRequest
 from agents.services.admission import pause_all, resume_all, update_limits
+from agents.services.admission.limits import BOUNDS
 
 _LIMITS = Operation.SET_LIMITS
 
@@ -33,8 +34,8 @@ class LimitsAdmin(RoleAdmin):
 
     changing = _LIMITS
     list_display = ("__str__", "reserved_percent", "reserved_from_priority", "is_paused")
-    shown = ("max_agents", "max_workspaces", "reserved_percent", "reserved_from_priority", "is_paused", "version")
-    fields_to_change = ("max_agents", "max_workspaces", "reserved_percent", "reserved_from_priority")
+    fields_to_change = tuple(BOUNDS)
+    shown = (*BOUNDS, "is_paused", "version")
     actions = (
         act("Pause every start", _LIMITS, _pause(True), done="paused"),
         act("Resume starts", _LIMITS, _pause(False), done="resumed", already="not paused"),
@@ -65,6 +66,7 @@ class StartRequestAdmin(RoleAdmin):
         "concurrency_key",
         "key_limit",
         "is_resumed",
+        "backlog_turn",
         "refs",
         "queued_at",
         "not_before",

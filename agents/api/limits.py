@@ -26,6 +26,8 @@ class LimitsSerializer(serializers.ModelSerializer[Limits]):
             "max_workspaces",
             "reserved_percent",
             "reserved_from_priority",
+            "backlog_after_s",
+            "backlog_percent",
             "is_paused",
             "version",
         )
@@ -39,6 +41,8 @@ class LimitsChange(Input):
     max_workspaces = WholeField(required=False)
     reserved_percent = WholeField(required=False)
     reserved_from_priority = WholeField(required=False)
+    backlog_after_s = WholeField(required=False)
+    backlog_percent = WholeField(required=False)
     is_paused = serializers.BooleanField(required=False)
 
 

@@ -16,6 +16,12 @@ class Limits(models.Model):
     max_workspaces = models.PositiveIntegerField(default=20)
     reserved_percent = models.PositiveSmallIntegerField(default=25, help_text="Share kept for high priority.")
     reserved_from_priority = models.PositiveSmallIntegerField(default=8)
+    backlog_after_s = models.PositiveIntegerField(
+        default=300, db_default=300, help_text="What comes of an event that had to wait longer belongs to a backlog."
+    )
+    backlog_percent = models.PositiveSmallIntegerField(
+        default=50, db_default=50, help_text="Share of the slots that a backlog may hold."
+    )
     is_paused = models.BooleanField(default=False, help_text="Nothing new starts.")
     version = models.PositiveIntegerField(default=1)
 
@@ -24,6 +30,7 @@ class Limits(models.Model):
             models.CheckConstraint(condition=Q(id=1), name="limits_one_row"),
             models.CheckConstraint(condition=Q(reserved_percent__lte=100), name="limits_percent"),
             models.CheckConstraint(condition=Q(reserved_from_priority__range=(1, 10)), name="limits_priority"),
+            models.CheckConstraint(condition=Q(backlog_percent__range=(1, 100)), name="limits_backlog"),
         ]
         verbose_name_plural = "limits"
 
@@ -36,7 +43,8 @@ class StartRequest(models.Model):
     admitted.
 
     ``concurrency_key`` with ``key_limit`` bounds how many of one key hold slots at once (a trigger's own limit); a
-    request that its key blocks is parked outside the ready index.
+    request that its key blocks is parked outside the ready index. ``backlog_turn`` is 0 for what is fresh; what came
+    of old events after an outage has a turn, in which the keys alternate.
     """
 
     MOVES: ClassVar[Machine] = START_MOVES
@@ -50,6 +58,9 @@ class StartRequest(models.Model):
     concurrency_key = models.CharField(max_length=80, blank=True)
     key_limit = models.PositiveIntegerField(null=True, blank=True)
     is_resumed = models.BooleanField(default=False, help_text="Goes to the head of its priority.")
+    backlog_turn = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="Its turn in a backlog; 0 for what is fresh."
+    )
     refs = models.JSONField(default=dict, blank=True)
     reason = models.CharField(max_length=300, blank=True, help_text="Why it waits.")
     queued_at = models.DateTimeField()
@@ -70,10 +81,27 @@ class StartRequest(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(
-                F("priority").desc(), F("is_resumed").desc(), "id", condition=Q(status="waiting"), name="start_ready"
+                F("priority").desc(),
+                F("is_resumed").desc(),
+                "backlog_turn",
+                "id",
+                condition=Q(status="waiting"),
+                name="start_in_turn",
             ),
             models.Index(fields=["concurrency_key"], condition=Q(status="parked"), name="start_parked"),
             models.Index(fields=["expires_at"], condition=Q(status__in=["waiting", "parked"]), name="start_expiry"),
+            # Of a backlog alone: empty in quiet times.
+            models.Index(
+                fields=["concurrency_key", "-backlog_turn"],
+                condition=Q(backlog_turn__gt=0, status__in=["waiting", "parked"]),
+                name="start_backlog_key",
+            ),
+            models.Index(
+                fields=["backlog_turn"],
+                condition=Q(backlog_turn__gt=0, status__in=["waiting", "parked"]),
+                name="start_backlog_turn",
+            ),
+            models.Index(fields=["admitted_at"], condition=Q(backlog_turn__gt=0), name="start_backlog_pace"),
         ]
 
     def __str__(self) -> str:

@@ -5,11 +5,11 @@ from datetime import datetime
 
 from django.db.models import Q, QuerySet, Sum
 
-from agents.capacity import Need, PoolRoom, Room, reserved_share
+from agents.capacity import Need, PoolRoom, Room, backlog_share, reserved_share
 from agents.enums import Pool, StartStatus
 from agents.models import Limits, SlotHolder, StartRequest
 
-PRECEDENCE = ("-priority", "-is_resumed", "id")
+PRECEDENCE = ("-priority", "-is_resumed", "backlog_turn", "id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +26,12 @@ class PoolSlots:
 def empty_room(limits: Limits) -> Room:
     """The room while nothing runs."""
     caps = {Pool.AGENTS: limits.max_agents, Pool.WORKSPACES: limits.max_workspaces}
-    return Room(
-        {pool: PoolRoom(pool, cap, reserved=reserved_share(cap, limits.reserved_percent)) for pool, cap in caps.items()}
-    )
+    return Room({pool: _empty_pool(pool, cap, limits) for pool, cap in caps.items()})
+
+
+def _empty_pool(pool: Pool, cap: int, limits: Limits) -> PoolRoom:
+    reserved = reserved_share(cap, limits.reserved_percent)
+    return PoolRoom(pool, cap, reserved=reserved, most_backlog=backlog_share(cap, limits.backlog_percent))
 
 
 def read_room(limits: Limits) -> Room:
@@ -37,16 +40,23 @@ def read_room(limits: Limits) -> Room:
     counted = (
         SlotHolder.objects.order_by()
         .values("pool")
-        .annotate(all=Sum("units"), low=Sum("units", filter=Q(is_reserved_class=False)))
+        .annotate(
+            all=Sum("units"),
+            low=Sum("units", filter=Q(is_reserved_class=False)),
+            backlog=Sum("units", filter=Q(start__backlog_turn__gt=0)),
+        )
     )
     for row in counted:
         pool = room.pools[Pool(row["pool"])]
-        pool.used, pool.used_low = row["all"] or 0, row["low"] or 0
+        pool.used, pool.used_low, pool.used_backlog = row["all"] or 0, row["low"] or 0, row["backlog"] or 0
     return room
 
 
 def ready(now: datetime) -> QuerySet[StartRequest]:
-    """Waiting starts whose time has come, by precedence. What has expired is not ready."""
+    """Waiting starts whose time has come, by precedence. What has expired is not ready.
+
+    In an admission the first of a backlog goes before fresh ones while none of it is at work; see ``goes_first``.
+    """
     return StartRequest.objects.filter(
         Q(not_before=None) | Q(not_before__lte=now),
         Q(expires_at=None) | Q(expires_at__gt=now),
@@ -54,9 +64,21 @@ def ready(now: datetime) -> QuerySet[StartRequest]:
     ).order_by(*PRECEDENCE)
 
 
+def goes_first(old: StartRequest, fresh: StartRequest, room: Room) -> bool:
+    """Whether the next of a backlog goes before the next fresh one. Of one level fresh ones go first, unless nothing of
+    the backlog is at work: a steady stream of fresh events would otherwise keep it waiting for ever.
+    """
+    if (old.priority, old.is_resumed) != (fresh.priority, fresh.is_resumed):
+        return (old.priority, old.is_resumed) > (fresh.priority, fresh.is_resumed)
+    return room.is_backlog_idle
+
+
 def need_of(start: StartRequest, limits: Limits) -> Need:
     return Need(
-        agents=start.agents, workspaces=start.workspaces, is_high=start.priority >= limits.reserved_from_priority
+        agents=start.agents,
+        workspaces=start.workspaces,
+        is_high=start.priority >= limits.reserved_from_priority,
+        is_backlog=start.backlog_turn > 0,
     )
 
 

@@ -8,10 +8,11 @@ from django.db.models import Q
 from agents.capacity import Need, PoolRoom, Room
 from agents.enums import Pool, StartStatus
 from agents.models import Limits, StartRequest
-from agents.selectors.capacity import PRECEDENCE, key_is_full, need_of, read_room, ready, starts_under_key
+from agents.selectors.capacity import PRECEDENCE, goes_first, key_is_full, need_of, read_room, ready, starts_under_key
 from agents.starts import held_by
 
 NOUNS = {Pool.AGENTS: "agent", Pool.WORKSPACES: "workspace"}
+_BEHIND = "; its event was old, so fresh ones of its priority go first"
 OPEN = (StartStatus.WAITING, StartStatus.PARKED)
 
 
@@ -35,7 +36,7 @@ def queue(*, now: datetime, limit: int = 100) -> list[Waiting]:
     room = read_room(limits)
     found = []
     position = 0
-    for start in ready(now)[:limit]:
+    for start in _in_order(now, room, limit):
         reason = held_by(start) or _key_reason(start)
         if not reason:
             position += 1
@@ -58,11 +59,45 @@ def waiting(start: StartRequest, *, now: datetime) -> Waiting | None:
     if reason:
         return Waiting(start, None, reason)
     limits = Limits.objects.get(pk=1)
-    before = Q(priority__gt=start.priority) | Q(priority=start.priority, is_resumed=start.is_resumed, pk__lt=start.pk)
+    room = read_room(limits)
+    return Waiting(start, _ahead(start, room, now) + 1, _capacity_reason(room, need_of(start, limits), limits))
+
+
+def _in_order(now: datetime, room: Room, limit: int) -> list[StartRequest]:
+    """The ready ones as an admission would look at them."""
+    found = list(ready(now)[:limit])
+    if not room.is_backlog_idle:
+        return found
+    head = _head_of_backlog(now)
+    if head is None:
+        return found
+    others = [start for start in found if start.pk != head.pk]
+    place = next((i for i, start in enumerate(others) if goes_first(head, start, room)), len(others))
+    return [*others[:place], head, *others[place:]][:limit]
+
+
+def _ahead(start: StartRequest, room: Room, now: datetime) -> int:
+    """How many that are ready go before it."""
+    level = Q(priority=start.priority, is_resumed=start.is_resumed)
+    above = Q(priority__gt=start.priority)
     if not start.is_resumed:
-        before |= Q(priority=start.priority, is_resumed=True)
+        above |= Q(priority=start.priority, is_resumed=True)
+    same_turn = Q(backlog_turn=start.backlog_turn, pk__lt=start.pk)
+    before = above | level & (same_turn | Q(backlog_turn__lt=start.backlog_turn))
+    head = _head_of_backlog(now) if room.is_backlog_idle else None
+    if head is not None and head.pk == start.pk:
+        return ready(now).filter(above).count()
     ahead = ready(now).filter(before).count()
-    return Waiting(start, ahead + 1, _capacity_reason(read_room(limits), need_of(start, limits), limits))
+    is_passed = head is not None and not start.backlog_turn and _level(head) == _level(start)
+    return ahead + is_passed
+
+
+def _level(start: StartRequest) -> tuple[int, bool]:
+    return start.priority, start.is_resumed
+
+
+def _head_of_backlog(now: datetime) -> StartRequest | None:
+    return ready(now).filter(backlog_turn__gt=0).first()
 
 
 def _held_reason(start: StartRequest, now: datetime) -> str:
@@ -81,14 +116,22 @@ def _key_reason(start: StartRequest) -> str:
 def _capacity_reason(room: Room, need: Need, limits: Limits) -> str:
     if limits.is_paused:
         return "all starts are paused"
+    full = room.full_of_backlog(need)
+    if full:
+        return _full_of_backlog(room.pools[full[0]])
     too_large = room.never_fits(need)
     if too_large is not None:
         most = room.pools[too_large].most(is_high=need.is_high)
         return f"it needs {need.units(too_large)} {NOUNS[too_large]} slots; at most {most} may be used"
     for pool, one in room.pools.items():
         if need.units(pool) and not one.fits(need.units(pool), is_high=need.is_high):
-            return _full(one, limits)
+            return _full(one, limits) + (_BEHIND if need.is_backlog else "")
     return "it is looked at next"
+
+
+def _full_of_backlog(room: PoolRoom) -> str:
+    held = f"{room.used_backlog} {NOUNS[room.pool]} slot{'s' if room.used_backlog > 1 else ''}"
+    return f"the backlog of old events holds {held}, of {room.most_backlog} that it may; fresh ones go first"
 
 
 def _full(room: PoolRoom, limits: Limits) -> str:

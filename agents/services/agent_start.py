@@ -52,6 +52,7 @@ def queue_again(agent: Agent, *, now: datetime, not_before: datetime | None = No
         refs=before.refs if before is not None else {},
         not_before=not_before,
         is_resumed=True,
+        backlog_turn=before.backlog_turn if before is not None else 0,
     )
     agent.start = wish
     Agent.objects.filter(pk=agent.pk).update(start=wish)

@@ -29,6 +29,10 @@ class LimitsForm(forms.Form):
     max_workspaces = _whole("max_workspaces", "Workspaces at once", "Those that are built or worked in.")
     reserved_percent = _whole("reserved_percent", "Kept for high priority, in percent")
     reserved_from_priority = _whole("reserved_from_priority", "High priority begins at")
+    backlog_after_s = _whole(
+        "backlog_after_s", "A backlog begins at, in seconds", "What comes of events that had to wait longer."
+    )
+    backlog_percent = _whole("backlog_percent", "Held by a backlog at most, in percent", "The rest is for fresh work.")
     is_paused = forms.BooleanField(
         label="Pause everything: nothing new starts", required=False, help_text="What runs goes on."
     )

@@ -33,7 +33,7 @@ def insert(rows: Iterable[Row]) -> list[Row]:
     """Insert new rows of one model and give each its primary key; the same rows in a list.
 
     For rows whose values are of the types that their fields hold: no expressions, no ``pre_save`` (auto_now) and no
-    signals. A column whose default is the database's is left to it. Raises IntegrityError.
+    signals. A column whose only default is the database's is left to it. Raises IntegrityError.
     """
     made = list(rows)
     if not made:
@@ -118,7 +118,7 @@ class _Plan:
         fields = [
             field
             for field in model._meta.concrete_fields
-            if not field.has_db_default() and not (numbers_itself and field is pk)
+            if (field.has_default() or not field.has_db_default()) and not (numbers_itself and field is pk)
         ]
         quote = connection.ops.quote_name
         self.columns = [_column(field) for field in fields]

@@ -26,6 +26,7 @@ class Wish:
     key: str
     is_resumed: bool
     is_held: bool
+    turn: int
 
 
 @dataclass
@@ -35,6 +36,7 @@ class Oracle:
     limits: dict[str, int]
     percent: int
     key_limit: int
+    share: int = 50
     threshold: int = 8
     waiting: list[Wish] = field(default_factory=list)
     running: dict[int, tuple[Wish, set[str]]] = field(default_factory=dict)
@@ -42,8 +44,14 @@ class Oracle:
     def admit(self) -> list[int]:
         started: list[int] = []
         waited_for: set[str] = set()
-        order = sorted(self.waiting, key=lambda wish: (-wish.priority, not wish.is_resumed, self.waiting.index(wish)))
-        for wish in order:
+        full: set[str] = set()
+        fresh, old = ([wish for wish in self._in_order() if bool(wish.turn) == is_old] for is_old in (False, True))
+        while fresh or old:
+            wish = (old if self._old_goes_first(fresh, old) else fresh).pop(0)
+            if wish.turn:
+                full |= self._full_of_backlog(wish)
+                if any(getattr(wish, pool) for pool in full):
+                    continue
             if wish.is_held or self._key_is_full(wish) or self._is_too_large(wish):
                 continue
             lacking = {pool for pool in ("agents", "workspaces") if not self._fits(wish, pool, waited_for)}
@@ -54,6 +62,30 @@ class Oracle:
             self.running[wish.subject] = (wish, {pool for pool in self.limits if getattr(wish, pool)})
         self.waiting = [wish for wish in self.waiting if wish.subject not in started]
         return started
+
+    def _in_order(self) -> list[Wish]:
+        return sorted(
+            self.waiting,
+            key=lambda wish: (-wish.priority, not wish.is_resumed, wish.turn, self.waiting.index(wish)),
+        )
+
+    def _old_goes_first(self, fresh: list[Wish], old: list[Wish]) -> bool:
+        if not fresh or not old:
+            return bool(old)
+        levels = [(one[0].priority, one[0].is_resumed) for one in (old, fresh)]
+        return levels[0] > levels[1] if levels[0] != levels[1] else not self._backlog("agents")
+
+    def _backlog(self, pool: str) -> int:
+        return sum(getattr(held, pool) for held, pools in self.running.values() if held.turn and pool in pools)
+
+    def _full_of_backlog(self, wish: Wish) -> set[str]:
+        return {
+            pool
+            for pool, limit in self.limits.items()
+            if getattr(wish, pool)
+            and self._backlog(pool)
+            and self._backlog(pool) + getattr(wish, pool) > max(1, limit * self.share // 100)
+        }
 
     def _is_high(self, wish: Wish) -> bool:
         return wish.priority >= self.threshold
@@ -91,6 +123,7 @@ WISHES = st.builds(
     key=st.sampled_from(["", "", "a", "b"]),
     is_resumed=st.booleans(),
     is_held=st.sampled_from([False, False, False, True]),
+    turn=st.sampled_from([0, 0, 1, 2]),
 ).filter(lambda wish: wish.agents + wish.workspaces > 0)
 STEPS = st.lists(
     st.one_of(
@@ -104,16 +137,23 @@ STEPS = st.lists(
 
 
 @pytest.mark.django_db
-@given(steps=STEPS, percent=st.sampled_from([0, 25, 50, 100]), key_limit=st.integers(1, 2))
+@given(
+    steps=STEPS,
+    percent=st.sampled_from([0, 25, 50, 100]),
+    key_limit=st.integers(1, 2),
+    share=st.sampled_from([1, 50, 100]),
+)
 @settings(max_examples=40)
-def test_admission_starts_exactly_whom_the_oracle_would(steps: list[object], percent: int, key_limit: int) -> None:
+def test_admission_starts_exactly_whom_the_oracle_would(
+    steps: list[object], percent: int, key_limit: int, share: int
+) -> None:
     handler = RecordingHandler()
     entries = admission.starts._entries
     entries["test"] = handler
     try:
         SlotHolder.objects.all().delete()
         StartRequest.objects.all().delete()
-        _play(steps, handler, Oracle({"agents": 3, "workspaces": 3}, percent, key_limit))
+        _play(steps, handler, Oracle({"agents": 3, "workspaces": 3}, percent, key_limit, share))
     finally:
         del entries["test"]
 
@@ -134,7 +174,12 @@ def _play(steps: list[object], handler: RecordingHandler, oracle: Oracle) -> Non
         elif isinstance(step, tuple) and oracle.running:
             subject = sorted(oracle.running)[step[1] % len(oracle.running)]
             _release(oracle, subject, step[0])
-        set_limits(max_agents=oracle.limits["agents"], max_workspaces=3, reserved_percent=oracle.percent)
+        set_limits(
+            max_agents=oracle.limits["agents"],
+            max_workspaces=3,
+            reserved_percent=oracle.percent,
+            backlog_percent=oracle.share,
+        )
         before = len(handler.started)
         # A freed key lets in as many as may run; where those lack room, the sweep lets in who could go instead.
         for _ in range(100):
@@ -154,6 +199,7 @@ def _ask(wish: Wish, key_limit: int) -> None:
         concurrency_key=wish.key,
         key_limit=key_limit if wish.key else None,
         is_resumed=wish.is_resumed,
+        backlog_turn=wish.turn,
     )
 
 

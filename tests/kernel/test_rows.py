@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 from django.forms.models import model_to_dict
 
 from accounts.models import JournalEntry
+from agents.models import StartRequest
 from dct_site.kernel import rows
 from tests.factories.triggers import NOON
 from tests.factories.workspaces import make_connection, make_item
@@ -70,6 +71,11 @@ def test_nothing_is_nothing() -> None:
 def test_what_the_database_fills_in_is_left_to_it() -> None:
     (entry,) = rows.insert([JournalEntry(kind="x", object_id=1, to="made", at=NOON)])
     assert JournalEntry.objects.get(pk=entry.pk).xid >= 0
+
+
+def test_what_the_row_says_is_written_where_the_database_has_a_default_too() -> None:
+    (start,) = rows.insert([StartRequest(kind="test", subject_id=1, queued_at=NOON, backlog_turn=7)])
+    assert StartRequest.objects.get(pk=start.pk).backlog_turn == 7
 
 
 def test_a_unique_key_is_kept() -> None:

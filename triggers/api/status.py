@@ -1,4 +1,4 @@
-"""The status: health with its reasons, slots, who waits and why, how listeners and rates stand."""
+"""The status: health with its reasons, slots, who waits and why, the backlog, how listeners and rates stand."""
 
 from typing import Any, ClassVar
 
@@ -13,11 +13,13 @@ from accounts.operations import Operation
 from accounts.permissions import visible
 from agents.enums import Pool
 from agents.models import Limits
+from agents.selectors.backlog import backlog
 from agents.selectors.capacity import slots
 from agents.selectors.queue import queue
 from triggers.enums import ListenerStatus
-from triggers.models import ContextListener
+from triggers.models import ContextListener, PendingDelivery
 from triggers.selectors import rates
+from triggers.selectors.backlog import oldest_at
 from triggers.selectors.executions import executions_visible_to
 from triggers.selectors.health import HEALTH_STATES, health
 
@@ -73,13 +75,29 @@ class RatesSerializer(serializers.Serializer[Any]):
     failed = serializers.IntegerField()
 
 
+class BacklogSerializer(serializers.Serializer[Any]):
+    """What an outage left: ``waiting`` executions, the oldest event's time (null for those who may not see it), agent
+    slots that it holds and may hold, and its pace; ``per_minute`` and ``through_s`` are null until something began.
+    """
+
+    waiting = serializers.IntegerField()
+    oldest_at = serializers.DateTimeField(allow_null=True, default=None)
+    since = serializers.DateTimeField(help_text="When the first of it was asked for.")
+    busy = serializers.IntegerField()
+    most = serializers.IntegerField()
+    per_minute = serializers.FloatField(allow_null=True)
+    through_s = serializers.IntegerField(allow_null=True)
+
+
 class StatusSerializer(serializers.Serializer[Any]):
-    """The status. ``queue`` and ``listeners`` hold what the caller may see."""
+    """The status. ``queue`` and ``listeners`` hold what the caller may see; ``backlog`` is null in quiet times."""
 
     health = HealthSerializer()
     is_paused = serializers.BooleanField()
     slots = SlotsSerializer(many=True)
     queue = WaitingSerializer(many=True)
+    backlog = BacklogSerializer(allow_null=True)
+    undecided = serializers.IntegerField(help_text="Deliveries that were accepted and have no answer yet.")
     listeners = serializers.DictField(child=serializers.IntegerField(), help_text="How many stand how.")
     rates = RatesSerializer()
 
@@ -101,6 +119,8 @@ class StatusViewSet(OperationViewSet):
                 "is_paused": Limits.objects.get(pk=1).is_paused,
                 "slots": SlotsSerializer(slots(), many=True).data,
                 "queue": self._queue(),
+                "backlog": self._backlog(),
+                "undecided": PendingDelivery.objects.count(),
                 "listeners": self._listeners(),
                 "rates": rates.last_hour(user=self.user, now=self.now),
             }
@@ -122,6 +142,12 @@ class StatusViewSet(OperationViewSet):
             }
             for one in mine
         ]
+
+    def _backlog(self) -> dict[str, Any] | None:
+        found = backlog(now=self.now)
+        if found is None:
+            return None
+        return {**BacklogSerializer(found).data, "oldest_at": oldest_at(found, user=self.user)}
 
     def _listeners(self) -> dict[str, int]:
         rows = visible(ContextListener.objects.order_by(), user=self.user)

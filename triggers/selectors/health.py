@@ -11,8 +11,10 @@ from accounts.models import Secret
 from accounts.services.heartbeat import seconds_since
 from agents.enums import StartStatus
 from agents.models import Limits, StartRequest
+from agents.selectors.backlog import backlog
 from triggers.enums import DeliveryStatus, ExecutionStatus, ListenerStatus
 from triggers.models import ContextListener, DeliveryOutcome, Execution
+from triggers.selectors.backlog import count_words, pace_words
 from triggers.selectors.invariants import broken_quickly
 
 HEALTH_STATES = ("healthy", "warning", "error")
@@ -114,13 +116,23 @@ def _queue(now: datetime) -> list[Reason]:
             Reason("warning", "paused", "Everything is paused: nothing new starts.", "Resume under Limits.", "limits")
         )
     waiting = StartRequest.objects.filter(status=StartStatus.WAITING)
-    old = waiting.filter(queued_at__lt=now - WAITS_LONG).exclude(not_before__gt=now).count()
+    # What a backlog has waiting is meant to wait, and has a reason of its own.
+    old = waiting.filter(queued_at__lt=now - WAITS_LONG, backlog_turn=0).exclude(not_before__gt=now).count()
     if old:
         text = f"{old} executions wait for longer than {WAITS_LONG.seconds // 60} minutes."
         found.append(
             Reason("warning", "long_wait", text, "Raise the limits, or look at what holds the slots.", "limits")
         )
-    return found
+    return [*found, *_old_work(now)]
+
+
+def _old_work(now: datetime) -> list[Reason]:
+    left = backlog(now=now)
+    if left is None:
+        return []
+    text = f"{count_words(left)}; fresh ones go first. {pace_words(left)}"
+    advice = "Raise the backlog's share or the agents to be through sooner, or cancel what is over."
+    return [Reason("warning", "backlog", text, advice, "limits")]
 
 
 def _outcomes(now: datetime) -> list[Reason]:

@@ -16,8 +16,10 @@ from triggers.enums import DeliveryStatus, Suppression
 from triggers.models import Delivery, DeliveryOutcome, PendingDelivery
 from triggers.services import delivery_news
 from triggers.services.decide_commit import Overtaken, commit
+from triggers.services.decide_drain import give_turns
 from triggers.services.decide_pace import pace, rows_of
 from triggers.services.decide_plan import Plan, prepare
+from triggers.services.decide_share import next_to_decide
 from triggers.services.decide_suspects import suspects
 from triggers.services.decide_turn import patience, turn
 from triggers.services.standing import pause
@@ -33,7 +35,8 @@ class EndsProcess(Exception):
 
 
 def decide_pending(*, now: datetime, limit: int = 500) -> int:
-    """Decide up to ``limit`` deliveries, oldest first; the number that has an outcome now.
+    """Decide up to ``limit`` deliveries, oldest first, and some of connections that would wait behind these; the number
+    that has an outcome now.
 
     Safe to call from anywhere, any number of times at once. Raises OperationalError or InterfaceError when the database
     is not to be had; what was decided before stays.
@@ -49,8 +52,7 @@ def _oldest() -> int | None:
 
 
 def _decide_some(now: datetime, limit: int) -> int:
-    ids = list(PendingDelivery.objects.order_by("pk").values_list("pk", flat=True)[:limit])
-    found, since = suspects.split(ids)
+    found, since = suspects.split(next_to_decide(limit))
     decided = sum(
         _give_up(portion, now) if is_given_up else _decide(portion, now)
         for portion, is_given_up in suspects.in_portions(found, pace.size)
@@ -73,6 +75,7 @@ def _decide(ids: Sequence[int], now: datetime) -> int:
             return 0
         try:
             plan = prepare(deliveries=deliveries, now=now)
+            give_turns(plan)
             crashpoint("decide.prepared")
             if len(deliveries) > 1 and not pace.fits(rows_of(plan)):
                 return sum(_decide(half, now) for half in _halves(deliveries))

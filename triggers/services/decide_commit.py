@@ -252,8 +252,13 @@ def _execution(one: Planned, answer: Answer, now: datetime) -> Execution:
         max_attempts=limits.max_attempts,
         queued_at=now,
         not_before=answer.not_before,
-        expires_at=(answer.not_before or now) + limits.expires,
+        expires_at=_expires_at(answer, now),
     )
+
+
+def _expires_at(answer: Answer, now: datetime) -> datetime:
+    asked = (answer.not_before or now) + answer.candidate.document.limits.expires
+    return min(asked, answer.expires_at) if answer.expires_at is not None else asked
 
 
 def _ask_for_starts(plan: Plan, begun: list[Execution]) -> None:
@@ -267,6 +272,7 @@ def _ask_for_starts(plan: Plan, begun: list[Execution]) -> None:
             key_limit=answer.candidate.document.limits.max_concurrent,
             not_before=execution.not_before,
             expires_at=execution.expires_at,
+            backlog_turn=answer.backlog_turn,
             refs=execution.journal_refs(),
         )
         for execution, (_, answer) in zip(begun, plan.begun, strict=True)

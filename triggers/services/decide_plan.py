@@ -40,6 +40,7 @@ class Answer:
     """One trigger's answer to one event, as far as it is kept.
 
     One that fired joins a work that is queued already, or begins one of its own and may take others out of the queue.
+    That one has a ``backlog_turn`` where its event was old, and then does not start after ``expires_at``.
     """
 
     candidate: Candidate
@@ -52,6 +53,8 @@ class Answer:
     facts: dict[str, Any] = field(default_factory=dict)
     joins: Work | None = None
     displaces: list[Work] = field(default_factory=list)
+    backlog_turn: int = 0
+    expires_at: datetime | None = None
     counted: list[Event] | None = None
     """The other events that it rests on; None where it looked at none."""
 

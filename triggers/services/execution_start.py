@@ -50,6 +50,8 @@ class ExecutionStart:
         """queued → expired."""
         execution = Execution.objects.get(pk=start.subject_id)
         reason = "It waited longer than its trigger allows."
+        if start.backlog_turn:
+            reason += " Its event was old already: it stood in the backlog."
         go(execution, ExecutionStatus.EXPIRED, now=now, reason=reason, ended_at=now)
         steps.break_off(execution, at=now, error=reason)
 

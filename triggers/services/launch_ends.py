@@ -82,6 +82,7 @@ def _queue_again(lease: Lease, execution: Execution, reason: str, at: datetime) 
         not_before=not_before,
         refs=execution.journal_refs(),
         is_resumed=True,
+        backlog_turn=execution.start.backlog_turn if execution.start is not None else 0,
     )
     go(
         execution,

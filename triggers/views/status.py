@@ -12,11 +12,13 @@ from accounts.views.base import PageView
 from agents.capacity import reserved_share
 from agents.enums import Pool
 from agents.models import Limits, SlotHolder
+from agents.selectors.backlog import backlog
 from agents.selectors.capacity import PoolSlots, slots
 from agents.selectors.queue import Waiting, queue
 from triggers.enums import ExecutionStatus, ListenerStatus
-from triggers.models import ContextListener, Event, Execution
+from triggers.models import ContextListener, Event, Execution, PendingDelivery
 from triggers.selectors import rates
+from triggers.selectors.backlog import count_words, oldest_at, pace_words
 from triggers.selectors.executions import executions_visible_to
 from triggers.selectors.health import Health, health
 from triggers.selectors.listeners import listeners_visible_to
@@ -106,8 +108,18 @@ class StatusPage(PageView):
     def _queue(self) -> dict[str, Any]:
         waiting = queue(now=self.now, limit=SHOWN)
         seen = self._seen(one.start.refs.get("execution") for one in waiting)
+        shown = [_waiting(one, seen[pk]) for one in waiting if (pk := one.start.refs.get("execution")) in seen]
+        return {"queue": shown, "backlog": self._backlog(), "undecided": PendingDelivery.objects.count()}
+
+    def _backlog(self) -> dict[str, Any] | None:
+        left = backlog(now=self.now)
+        if left is None:
+            return None
         return {
-            "queue": [_waiting(one, seen[pk]) for one in waiting if (pk := one.start.refs.get("execution")) in seen]
+            "words": count_words(left),
+            "oldest_at": oldest_at(left, user=self.user),
+            "held": f"{left.busy} of the {left.most} agent slot{'' if left.most == 1 else 's'} that it may",
+            "pace": pace_words(left),
         }
 
     def _slots(self) -> dict[str, Any]:

@@ -1,6 +1,10 @@
-"""Says when a start may begin: strictly by priority, resumed ones first, then in the order of arrival."""
+"""Says when a start may begin: strictly by priority, resumed ones first, then in the order of arrival.
 
-from collections.abc import Iterator
+What came of old events after an outage goes after fresh ones of its priority and may hold a share of the slots only.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -9,7 +13,7 @@ from django.db import transaction
 from agents.capacity import Need, Room
 from agents.enums import Pool, StartStatus
 from agents.models import Limits, SlotHolder, StartRequest
-from agents.selectors.capacity import key_is_full, need_of, read_room, ready, starts_under_key
+from agents.selectors.capacity import goes_first, key_is_full, need_of, read_room, ready, starts_under_key
 from agents.services.admission.lock import lock_capacity
 from agents.starts import AGENT_START, held_by, starts
 from dct_site.kernel import moves, wake
@@ -48,6 +52,7 @@ class _Pass:
         self.room: Room = read_room(limits)
         self.keys: dict[str, int] = {}
         self.passed_over: list[int] = []
+        self.full_of_backlog: set[Pool] = set()
 
     def run(self, limit: int) -> int:
         admitted = 0
@@ -58,23 +63,40 @@ class _Pass:
         return admitted
 
     def _in_order(self) -> Iterator[StartRequest]:
-        """The waiting starts by precedence, read in pages: parking takes rows away while we go."""
-        looked_at = 0
-        while looked_at < MOST_LOOKED_AT:
-            waiting = ready(self.now).exclude(pk__in=self.passed_over)
-            for pool in self.room.pools:
-                if not self.room.is_open(pool):  # the end for all who need it, not for the others
-                    waiting = waiting.filter(**{pool.value: 0})
-            page = list(waiting[:PAGE])
-            if not page:
+        """The waiting starts by precedence, the fresh and those of a backlog in one."""
+        page = self._page()
+        if len(page) < PAGE:
+            fresh = _Line(page=[start for start in page if not start.backlog_turn])
+            old = _Line(page=[start for start in page if start.backlog_turn])
+        else:
+            fresh, old = _Line(self._fresh), _Line(self._old)
+        while True:
+            first, second = fresh.head(), old.head()
+            if first is not None and (second is None or not goes_first(second, first, self.room)):
+                yield fresh.pop()
+            elif second is not None:
+                yield old.pop()
+            else:
                 return
-            looked_at += len(page)
-            yield from page
-            if len(page) < PAGE:
-                return
+
+    def _fresh(self) -> list[StartRequest]:
+        return self._page(backlog_turn=0)
+
+    def _old(self) -> list[StartRequest]:
+        return self._page(backlog_turn__gt=0, **{pool.value: 0 for pool in self.full_of_backlog})
+
+    def _page(self, **which: int) -> list[StartRequest]:
+        """The next of them that may be looked at."""
+        waiting = ready(self.now).filter(**which).exclude(pk__in=self.passed_over)
+        for pool in self.room.pools:
+            if not self.room.is_open(pool):  # the end for all who need it, not for the others
+                waiting = waiting.filter(**{pool.value: 0})
+        return list(waiting[:PAGE])
 
     def _look_at(self, start: StartRequest) -> int:
         """1 when it was started."""
+        if self._is_beyond_backlog(start):
+            return 0
         blocked = held_by(start) or self._key_reason(start)
         if blocked and start.concurrency_key:
             self._park(start, blocked)
@@ -91,6 +113,14 @@ class _Pass:
             self.passed_over.append(start.pk)
             return 0
         return 1 if self._start(start, need) else 0
+
+    def _is_beyond_backlog(self, start: StartRequest) -> bool:
+        """Whether it is of a backlog that holds all it may of a pool, or one before it waits for that."""
+        need = need_of(start, self.limits)
+        if not need.is_backlog:
+            return False
+        self.full_of_backlog.update(self.room.full_of_backlog(need))
+        return any(need.units(pool) for pool in self.full_of_backlog)
 
     def _key_reason(self, start: StartRequest) -> str:
         key = start.concurrency_key
@@ -143,3 +173,23 @@ class _Pass:
         start.refresh_from_db()
         if start.status == StartStatus.WAITING:
             moves.move(start, StartStatus.CANCELLED, now=self.now, reason=reason)
+
+
+class _Line:
+    """Those that wait, of one kind, read in pages: parking takes rows away while we go. Or a ``page`` that is all."""
+
+    def __init__(self, read: Callable[[], list[StartRequest]] = list, *, page: Sequence[StartRequest] = ()) -> None:
+        self._read = read
+        self._page = deque(page)
+        self._looked_at = 0
+        self._is_last = False
+
+    def head(self) -> StartRequest | None:
+        if not self._page and not self._is_last:
+            self._page.extend(self._read())
+            self._looked_at += len(self._page)
+            self._is_last = len(self._page) < PAGE or self._looked_at >= MOST_LOOKED_AT
+        return self._page[0] if self._page else None
+
+    def pop(self) -> StartRequest:
+        return self._page.popleft()

@@ -18,6 +18,8 @@ BOUNDS = {
     "max_workspaces": (0, 100_000, "The limit of workspaces"),
     "reserved_percent": (0, 100, "The reserved share"),
     "reserved_from_priority": (1, 10, "The priority from which the reserved share may be used"),
+    "backlog_after_s": (10, 86_400, "The age at which a backlog begins"),
+    "backlog_percent": (1, 100, "The share of the slots that a backlog may hold"),
 }
 
 

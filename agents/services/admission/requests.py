@@ -28,6 +28,7 @@ def request_start(
     expires_at: datetime | None = None,
     refs: Mapping[str, int] | None = None,
     is_resumed: bool = False,
+    backlog_turn: int = 0,
 ) -> StartRequest:
     """Wish for capacity. One open wish per subject: asking again returns the one that is open.
 
@@ -45,6 +46,7 @@ def request_start(
         expires_at=expires_at,
         refs=dict(refs or {}),
         is_resumed=is_resumed,
+        backlog_turn=backlog_turn,
         queued_at=now,
     )
     open_ones = StartRequest.objects.filter(kind=kind, subject_id=subject_id, status__in=OPEN)

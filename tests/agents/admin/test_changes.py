@@ -37,7 +37,8 @@ def act(client: Client, model: str, action: str, *rows: Any) -> str:
 
 
 def limits_form(**over: Any) -> dict[str, Any]:
-    return {"max_agents": 4, "max_workspaces": 20, "reserved_percent": 0, "reserved_from_priority": 8, **over}
+    kept = {"reserved_percent": 0, "reserved_from_priority": 8, "backlog_after_s": 300, "backlog_percent": 50}
+    return {"max_agents": 4, "max_workspaces": 20, **kept, **over}
 
 
 def test_limits_are_changed_by_developers_only() -> None:

@@ -11,6 +11,7 @@ from accounts.models import Secret
 from dct_site.diagnosis.findings import Standing
 from dct_site.diagnosis.services import look_at_database
 from dct_site.first_steps import warnings
+from tests.factories.agents import make_start
 from tests.factories.executions import make_execution, make_running_trigger
 from tests.factories.triggers import NOON, make_delivery
 from tests.factories.workspaces import make_connection
@@ -107,3 +108,15 @@ def test_of_many_connections_five_are_named() -> None:
     lose_the_key_of(*(f"c{number}" for number in range(8)))
     (reason,) = secrets_under_lost_keys()
     assert "c0, c1, c2, c3, c4 and 3 more" in reason.text
+
+
+def test_a_backlog_is_told_with_its_pace_and_is_not_called_a_long_wait() -> None:
+    make_start(1, kind="execution", backlog_turn=1, now=NOON)
+    (told,) = [one for one in health(now=NOON + timedelta(hours=1)).reasons if one.code in {"backlog", "long_wait"}]
+    assert (told.state, told.code) == ("warning", "backlog")
+    assert told.text == "1 execution of an old event waits; fresh ones go first. None has begun yet."
+
+
+def test_what_is_fresh_and_waits_long_is_told_as_ever() -> None:
+    make_start(1, kind="execution", now=NOON)
+    assert "long_wait" in {reason.code for reason in health(now=NOON + timedelta(minutes=11)).reasons}

@@ -203,3 +203,17 @@ def test_waits_between_attempts_grow_and_are_bounded() -> None:
     assert timedelta(seconds=1.5) <= launch_ends.backoff(1) <= timedelta(seconds=2.5)
     assert timedelta(seconds=12) <= launch_ends.backoff(4) <= timedelta(seconds=20)
     assert launch_ends.backoff(50) <= timedelta(seconds=375)
+
+
+def test_one_of_a_backlog_is_of_it_when_it_is_tried_again(now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+    execution = make_admitted(limits={"max_attempts": 2})
+    StartRequest.objects.update(backlog_turn=3)
+
+    def broken(workspace: Workspace) -> None:
+        raise OSError(5, "the disk coughs")
+
+    monkeypatch.setattr(clone, "build", broken)
+    launch_some(owner="a", now=now)
+    start = _fresh(execution).start
+    assert start is not None
+    assert (start.status, start.backlog_turn) == (StartStatus.WAITING, 3)
