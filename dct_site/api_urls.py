@@ -29,6 +29,7 @@ from dct_site.kernel.rest import problems
 from dct_site.kernel.rest.problems import Problem
 from deliverables.api import problems as deliverables_problems
 from triggers.api import problems as triggers_problems
+from triggers.api.bulk_replays import BulkReplayViewSet
 from triggers.api.connections import ConnectionViewSet
 from triggers.api.deliveries import DeliveryViewSet
 from triggers.api.events import DecisionViewSet, EventViewSet
@@ -50,6 +51,7 @@ for _prefix, _viewset in (
     ("agent-profiles", ProfileViewSet),
     ("agents", AgentViewSet),
     ("audit", AuditViewSet),
+    ("bulk-replays", BulkReplayViewSet),
     ("connections", ConnectionViewSet),
     ("context-items", ItemViewSet),
     ("decisions", DecisionViewSet),

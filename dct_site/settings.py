@@ -197,6 +197,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "Outcome": "triggers.enums.Outcome",
         "Suppression": "triggers.enums.Suppression",
         "ExecutionStatus": "triggers.enums.ExecutionStatus",
+        "BulkKind": "triggers.enums.BulkKind",
+        "BulkStatus": "triggers.enums.BulkStatus",
         "Attention": "triggers.enums.Attention",
         "StepName": "triggers.enums.StepName",
         "StepStatus": "triggers.enums.StepStatus",

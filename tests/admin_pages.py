@@ -23,6 +23,7 @@ from triggers.models import (
     Firing,
     Generation,
     PendingDelivery,
+    Replay,
     Retention,
     SeenChange,
 )
@@ -86,6 +87,7 @@ def fill(world: World) -> None:
         trust_tier=TrustTier.OPEN,
         written_at=NOON,
     )
+    Replay.objects.create(delivery=world.delivery, event_id=world.event.pk, bulk=world.bulk)
     _of_nobody(world.owner)
 
 
@@ -120,6 +122,7 @@ _LOOKUPS: dict[str, Callable[[World], dict[str, Any]]] = {
     "agents.AgentMessage": lambda world: {"agent_id": world.agent.pk},
     "agents.AgentProfile": lambda world: {"pk": world.profile.pk},
     "agents.ObsoleteAgentRecord": lambda world: {"pk": world.obsolete.pk},
+    "triggers.BulkReplay": lambda world: {"pk": world.bulk.pk},
     "triggers.Delivery": lambda world: {"pk": world.delivery.pk},
     "triggers.Event": lambda world: {"pk": world.event.pk},
     "triggers.Trigger": lambda world: {"pk": world.trigger.pk},

@@ -61,10 +61,13 @@ def _entry_of(world: World) -> int:
     return from_trigger.pk
 
 
+_WINDOW: dict[str, Any] = {"since": "2026-11-01T00:00:00Z", "until": "2026-11-22T00:00:00Z"}
+
 _ROWS: dict[str, Any] = {
     "agent-profiles": lambda world: world.profile.pk,
     "agents": lambda world: world.agent.pk,
     "audit": _entry_of,
+    "bulk-replays": lambda world: world.bulk.pk,
     "connections": lambda world: world.connection.pk,
     "context-items": lambda world: world.item.pk,
     "decisions": lambda world: world.decision.pk,
@@ -90,6 +93,8 @@ def valid_body(route: Route, world: World) -> dict[str, Any]:
     needed: dict[tuple[str, str], dict[str, Any]] = {
         ("agent-profiles", "create"): {"name": name},
         ("agents", "message"): {"text": "Look again."},
+        ("bulk-replays", "create"): {**_WINDOW, "count": 1, "confirmation": "made-up"},
+        ("bulk-replays", "preview"): _WINDOW,
         ("connections", "create"): {"name": name, "source": "webhook"},
         ("context-items", "create"): {"connection_id": world.connection.pk, "kind": "issue", "external_key": name},
         ("deliverables", "waive"): {"reason": "Not needed."},

@@ -42,6 +42,38 @@ class Origin(models.TextChoices):
     INTERNAL = "internal", "Internal"
 
 
+class RevisionChoice(models.TextChoices):
+    """By which revision a replay is judged, and run."""
+
+    NOW = "now", "The one of now"
+    THEN = "then", "The one of then"
+
+
+class BulkKind(models.TextChoices):
+    """What a bulk replay repeats."""
+
+    EVENTS = "events", "Events"
+    DELIVERIES = "deliveries", "Refused deliveries"
+
+
+class BulkStatus(models.TextChoices):
+    RUNNING = "running", "Running"
+    PAUSED = "paused", "Paused"
+    DONE = "done", "Done"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+BULK_REPLAY_MOVES: Machine = machine(
+    "bulk_replay",
+    {
+        BulkStatus.RUNNING: [BulkStatus.PAUSED, BulkStatus.DONE, BulkStatus.CANCELLED],
+        BulkStatus.PAUSED: [BulkStatus.RUNNING, BulkStatus.CANCELLED],
+        BulkStatus.DONE: [],
+        BulkStatus.CANCELLED: [],
+    },
+)
+
+
 class ListenerType(models.TextChoices):
     """How an item or a connection is watched."""
 

@@ -8,6 +8,7 @@ from accounts.ownership import Ownership, own_or_granted
 from agents.starts import holds, starts
 from triggers.models import (
     Attempt,
+    BulkReplay,
     ContextListener,
     Decision,
     Delivery,
@@ -50,6 +51,7 @@ def register() -> None:
         Execution,
         Ownership(owners=("trigger__owner", "workspace__owner"), grants=(*trigger, ("workspace", Workspace))),
     )
+    ownership.register(BulkReplay, Ownership(owners=("created_by",), grants=trigger))
     ownership.register(ExecutionStep, execution)
     ownership.register(Attempt, execution)
 

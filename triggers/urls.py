@@ -4,6 +4,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from triggers.views import (
     agents,
+    bulk_replays,
     connection_edit,
     connections,
     deliveries,
@@ -19,6 +20,7 @@ from triggers.views import (
     library,
     new_trigger,
     proof,
+    replaying,
     retention,
     status,
     trigger_acts,
@@ -64,9 +66,16 @@ setting_up: list[URLPattern | URLResolver] = [
 happening: list[URLPattern | URLResolver] = [
     path("events/", events.EventsPage.as_view(), name="events"),
     path("events/<int:pk>/", event.EventPage.as_view(), name="event"),
-    path("events/<int:pk>/replay/", event.ReplayEvent.as_view(), name="event-replay"),
+    path("events/<int:pk>/replay/", replaying.ReplayEvent.as_view(), name="event-replay"),
+    path("replays/", bulk_replays.BulkReplaysPage.as_view(), name="bulk-replays"),
+    path("replays/new/", bulk_replays.NewBulkReplay.as_view(), name="bulk-replay-new"),
+    path("replays/<int:pk>/", bulk_replays.BulkReplayPage.as_view(), name="bulk-replay"),
+    path("replays/<int:pk>/pause/", bulk_replays.PauseBulk.as_view(), name="bulk-replay-pause"),
+    path("replays/<int:pk>/resume/", bulk_replays.ResumeBulk.as_view(), name="bulk-replay-resume"),
+    path("replays/<int:pk>/cancel/", bulk_replays.CancelBulk.as_view(), name="bulk-replay-cancel"),
     path("deliveries/", deliveries.DeliveriesPage.as_view(), name="deliveries"),
     path("deliveries/<int:pk>/", deliveries.DeliveryPage.as_view(), name="delivery"),
+    path("deliveries/<int:pk>/replay/", replaying.ReplayDelivery.as_view(), name="delivery-replay"),
     path("deliveries/<int:pk>/body/", deliveries.DeliveryBody.as_view(), name="delivery-body"),
     path("executions/", executions.ExecutionsPage.as_view(), name="executions"),
     path("executions/<int:pk>/", execution.ExecutionPage.as_view(), name="execution"),

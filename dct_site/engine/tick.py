@@ -13,7 +13,7 @@ from deliverables.services.expiry import expire_due
 from triggers.services.purging import purge_due
 from triggers.services.settle import settle_deadlines
 
-SWEPT = (Topic.DECIDE, Topic.ADMIT, Topic.LAUNCH, Topic.SETTLE, Topic.POLL, Topic.SUPERVISE)
+SWEPT = (Topic.DECIDE, Topic.ADMIT, Topic.LAUNCH, Topic.SETTLE, Topic.POLL, Topic.REPLAY, Topic.SUPERVISE)
 BEAT_S = 5.0
 
 

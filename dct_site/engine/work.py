@@ -10,6 +10,7 @@ from agents.services.admission import admit
 from dct_site.engine.loops import Loop
 from dct_site.engine.tick import tick
 from dct_site.kernel.wake import Topic
+from triggers.services.bulk_replay_work import replay_some
 from triggers.services.decide import decide_pending
 from triggers.services.launch import launch_some
 from triggers.services.poll import poll_due
@@ -24,6 +25,7 @@ WORK: dict[Topic, Callable[[datetime], int]] = {
     Topic.LAUNCH: lambda now: launch_some(owner=OWNER, now=now),
     Topic.SETTLE: lambda now: settle_some(now=now),
     Topic.POLL: lambda now: poll_due(owner=OWNER, now=now),
+    Topic.REPLAY: lambda now: replay_some(now=now),
 }
 """What a topic's work is; each returns how many pieces it did."""
 

@@ -32,6 +32,7 @@ class Kind(StrEnum):
     LISTENER = "listener"
     HEALTH = "health"
     FIRING = "firing"
+    BULK_REPLAY = "bulk_replay"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +162,12 @@ WORDS: Mapping[Kind, Mapping[str, StatusWord]] = {
         "primary": StatusWord(Tone.GOOD, "lightning-charge-fill", "Started the run"),
         "merged": StatusWord(Tone.LIVE, "chevron-double-right", "Joined a run at work"),
         "batched": StatusWord(Tone.WAIT, "collection", "Waits in a batch"),
+    },
+    Kind.BULK_REPLAY: {
+        "running": RUNNING,
+        "paused": PAUSED,
+        "done": StatusWord(Tone.GOOD, "check-circle-fill", "Done"),
+        "cancelled": StatusWord(Tone.OFF, "slash-circle", "Cancelled"),
     },
 }
 

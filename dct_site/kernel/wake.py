@@ -35,6 +35,7 @@ class Topic(StrEnum):
     SUPERVISE = "supervise"
     SETTLE = "settle"
     POLL = "poll"
+    REPLAY = "replay"
     ANNOUNCE = "announce"
 
 

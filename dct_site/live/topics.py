@@ -17,6 +17,7 @@ PLURALS = {
     "event": "events",
     "item": "items",
     "start": "queue",
+    "bulk_replay": "bulk-replays",
 }
 """The topic that every entry of a kind is under. Whatever has another kind is not for websockets."""
 

@@ -18,6 +18,7 @@ TITLES: Mapping[Kind, str] = {
     Kind.LISTENER: "Listener",
     Kind.HEALTH: "Health",
     Kind.FIRING: "Part of an event in an execution",
+    Kind.BULK_REPLAY: "Bulk replay",
 }
 
 _LATER = "for a part that is still to come; nothing answers this today"
@@ -124,5 +125,11 @@ MEANINGS: Mapping[Kind, Mapping[str, str]] = {
         "primary": "this event started the execution",
         "merged": _LATER,
         "batched": _LATER,
+    },
+    Kind.BULK_REPLAY: {
+        "running": "asks again, a few at a time",
+        "paused": "a person paused it, or it cannot go on; the reason stands beside it",
+        "done": "everything of its window came in again or was skipped, and what it started has ended",
+        "cancelled": "a person ended it; what was asked already goes on",
     },
 }

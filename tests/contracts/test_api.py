@@ -25,6 +25,7 @@ RESOURCES = {
     "agent-profiles",
     "agents",
     "audit",
+    "bulk-replays",
     "connections",
     "context-items",
     "decisions",

@@ -20,8 +20,8 @@ from tests.factories.deliverables import deliver, make_deliverable
 from tests.factories.executions import make_event, make_execution
 from tests.factories.triggers import make_trigger
 from tests.factories.workspaces import make_item, make_template, make_workspace
-from triggers.enums import DeliveryStatus, Outcome
-from triggers.models import ContextListener, Decision, Delivery, DeliveryOutcome, Event, Execution, Trigger
+from triggers.enums import BulkKind, BulkStatus, DeliveryStatus, Outcome
+from triggers.models import BulkReplay, ContextListener, Decision, Delivery, DeliveryOutcome, Event, Execution, Trigger
 from triggers.services.endpoints import create_webhook_connection
 from triggers.services.intake import Incoming, accept
 from triggers.services.judge import judged_by_hand
@@ -55,6 +55,7 @@ class World:
     obsolete: ObsoleteAgentRecord
     deliverable: Deliverable
     token: ApiToken
+    bulk: BulkReplay
 
     def grant(self, user: User, verb: str) -> None:
         """Let ``user`` look at (``view``) or change (``change``) all of it."""
@@ -115,7 +116,16 @@ def make_world(owner: User) -> World:
         obsolete=_obsolete(workspace, profile),
         deliverable=make_deliverable(workspace),
         token=token,
+        bulk=make_bulk(owner, trigger),
     )
+
+
+def make_bulk(owner: User, trigger: Trigger, **over: Any) -> BulkReplay:
+    """A bulk replay of one event that is paused before it began."""
+    window = {"since": NOON.isoformat(), "until": NOON.isoformat(), "filters": {}}
+    values = {"kind": BulkKind.EVENTS, "status": BulkStatus.PAUSED, "filters": window, "trigger": trigger, **over}
+    numbers = {"concurrency": 1, "total": 1, "first_id": 1, "last_id": 1, "after_id": 0}
+    return BulkReplay.objects.create(**{**numbers, **values}, created_by=owner, created_at=NOON)
 
 
 def _delivery(connection: Connection) -> Delivery:

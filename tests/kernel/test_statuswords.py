@@ -20,6 +20,7 @@ PROMISED = {
     Kind.WORKSPACE: "building draft active completed failed archived",
     Kind.AGENT: "pending starting running stopping waiting completed failed stopped",
     Kind.EXECUTION: "queued starting running verifying needs_attention succeeded failed cancelled timed_out expired",
+    Kind.BULK_REPLAY: "running paused done cancelled",
     Kind.ATTENTION: "review question unsatisfied approval",
 }
 

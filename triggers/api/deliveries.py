@@ -8,11 +8,11 @@ from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from accounts.api.base import ReadingViewSet
 from accounts.enums import Source
 from accounts.operations import Operation
 from accounts.permissions import may
 from dct_site.kernel.rest.filters import IdFilter
+from triggers.api.replays import DeliveryReplayActions, ReplayedSerializer, replayed
 from triggers.enums import DeliveryStatus, Origin
 from triggers.models import Delivery, DeliveryOutcome
 from triggers.selectors.events import deliveries_visible_to, events_of_delivery
@@ -83,9 +83,10 @@ class DeliveryDetail(DeliverySerializer):
     headers = serializers.SerializerMethodField()
     body = serializers.SerializerMethodField()
     events = serializers.SerializerMethodField()
+    replay = serializers.SerializerMethodField(help_text="What it repeats, and how; null for what is no replay.")
 
     class Meta(DeliverySerializer.Meta):
-        fields = (*DeliverySerializer.Meta.fields, "headers", "body", "events")
+        fields = (*DeliverySerializer.Meta.fields, "headers", "body", "events", "replay")
         read_only_fields = fields
 
     def _is_raw(self, row: Delivery) -> bool:
@@ -105,6 +106,10 @@ class DeliveryDetail(DeliverySerializer):
         except UnicodeDecodeError:
             text = None
         return {"base64": base64.b64encode(raw).decode(), "text": text}
+
+    @extend_schema_field(ReplayedSerializer(allow_null=True))
+    def get_replay(self, row: Delivery) -> dict[str, Any] | None:
+        return replayed(row.pk) if row.origin == Origin.REPLAY else None
 
     @extend_schema_field(serializers.ListField(child=serializers.IntegerField()))
     def get_events(self, row: Delivery) -> list[int]:
@@ -134,14 +139,14 @@ class DeliveryFilter(filters.FilterSet):
         return rows.filter(Q(outcome__status=value) | rejected)
 
 
-class DeliveryViewSet(ReadingViewSet):
+class DeliveryViewSet(DeliveryReplayActions):
     """What arrived."""
 
     queryset = Delivery.objects.all()
     serializer_class = DeliverySerializer
     detail_serializer_class = DeliveryDetail
     filterset_class = DeliveryFilter
-    operations: ClassVar = {"list": Operation.VIEW, "retrieve": Operation.VIEW}
+    operations: ClassVar = {"list": Operation.VIEW, "retrieve": Operation.VIEW, "replay": Operation.FIRE}
 
     def rows(self) -> QuerySet[Delivery]:
         return deliveries_visible_to(user=self.user).select_related("outcome", "duplicates")

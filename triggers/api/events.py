@@ -21,7 +21,6 @@ from accounts.models import EVENTS_PER_MINUTE, Connection
 from accounts.operations import Operation
 from accounts.permissions import may, visible
 from dct_site.kernel.rest.filters import IdFilter
-from dct_site.kernel.rest.inputs import IdField, Input
 from triggers.api.cloudevents import (
     JSON,
     CloudEventRenderer,
@@ -31,6 +30,7 @@ from triggers.api.cloudevents import (
     as_cloudevent,
 )
 from triggers.api.links import public_url
+from triggers.api.replays import EventReplayActions, ReplayedSerializer, replayed
 from triggers.enums import Origin, Outcome, Suppression
 from triggers.models import Decision, Event
 from triggers.selectors.decisions import decisions_visible_to
@@ -38,7 +38,6 @@ from triggers.selectors.events import events_visible_to
 from triggers.selectors.triggers import triggers_visible_to
 from triggers.services import cloudevents
 from triggers.services.explain import Explanation, explain, explain_all
-from triggers.services.replay import replay
 from triggers.services.tombstones import INPUTS_PURGED, gone_since
 from triggers.sources.cloudevents.http import STRUCTURED
 
@@ -86,10 +85,15 @@ class EventDetail(EventSerializer):
 
     facts = serializers.SerializerMethodField()
     data = serializers.SerializerMethodField()  # type: ignore[assignment]
+    replay = serializers.SerializerMethodField(help_text="What it repeats, and how; null for what is no replay.")
 
     class Meta(EventSerializer.Meta):
-        fields = (*EventSerializer.Meta.fields, "changes", "item_version", "facts", "data")
+        fields = (*EventSerializer.Meta.fields, "changes", "item_version", "facts", "data", "replay")
         read_only_fields = fields
+
+    @extend_schema_field(ReplayedSerializer(allow_null=True))
+    def get_replay(self, row: Event) -> dict[str, Any] | None:
+        return replayed(row.delivery_id) if row.origin == Origin.REPLAY else None
 
     def _raw(self, row: Event, value: dict[str, Any]) -> dict[str, Any] | None:
         if row.purged_at is not None:
@@ -133,19 +137,6 @@ class Explanations(serializers.Serializer[Any]):
     results = ExplanationSerializer(many=True)
 
 
-class ReplayInput(Input):
-    """Whom to ask again: one trigger, or everybody who listens now."""
-
-    trigger = IdField(required=False, allow_null=True, default=None)
-    bypass_cooldown = serializers.BooleanField(default=False)
-
-
-class Accepted(serializers.Serializer[Any]):
-    """It was taken; its event appears under ``deliveries/{id}/`` once decided."""
-
-    delivery = serializers.IntegerField()
-
-
 class EventFilter(filters.FilterSet):
     """Events about an item, of a connection, a source, a type, in a span of time."""
 
@@ -162,7 +153,7 @@ class EventFilter(filters.FilterSet):
         fields = ("type", "actor")
 
 
-class EventViewSet(ReadingViewSet):
+class EventViewSet(EventReplayActions):
     """What changed outside."""
 
     queryset = Event.objects.all()
@@ -274,26 +265,6 @@ class EventViewSet(ReadingViewSet):
             seen = set(rows.order_by().values_list("pk", flat=True))
             answers = [answer for answer in explain_all(event=event) if answer.trigger.pk in seen]
         return Response({"results": [_shown(answer) for answer in answers]})
-
-    @extend_schema(request=ReplayInput, responses={202: Accepted})
-    @action(detail=True, methods=["post"])
-    def replay(self, request: Request, pk: str) -> Response:  # noqa: ARG002
-        """Ask again about this change, judged against the item as it was before it."""
-        event = self.get_object()
-        wanted = self.body(ReplayInput)
-        trigger = self.seen(triggers_visible_to(user=self.user), wanted["trigger"], "trigger")
-        if trigger is not None:
-            self.require(Operation.FIRE, trigger)
-        if wanted["bypass_cooldown"]:
-            self.require(Operation.SET_HIGH_PRIORITY)
-        receipt = replay(
-            event=event,
-            trigger=trigger,
-            by=self.actor,
-            now=self.now,
-            is_cooldown_bypassed=wanted["bypass_cooldown"],
-        )
-        return Response({"delivery": receipt.delivery_id}, status=202)
 
 
 class _Wanted(serializers.Serializer[Any]):

@@ -16,7 +16,7 @@ from agents.models import Agent
 from dct_site.kernel.rest.filters import IdFilter
 from dct_site.kernel.rest.inputs import Input, LineField
 from deliverables.api.deliverables import DeliverableSerializer
-from triggers.api.events import Accepted
+from triggers.api.replays import Accepted
 from triggers.enums import Attention, ExecutionStatus
 from triggers.models import Attempt, Execution, ExecutionStep
 from triggers.selectors.executions import Detail, detail_of, executions_visible_to

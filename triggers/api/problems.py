@@ -7,6 +7,7 @@ from dct_site.kernel.rest import problems
 from dct_site.kernel.rest.problems import FieldError, Problem
 from triggers.services.attention import NotWaiting
 from triggers.services.backtest import StaleCursor
+from triggers.services.bulk_replay import InvalidWish, PreviewChanged
 from triggers.services.cloudevents import NotSendable, TooFast
 from triggers.services.dry_run import NothingToTry
 from triggers.services.endpoints import InvalidEndpoint
@@ -15,6 +16,9 @@ from triggers.services.fire import CannotFire
 from triggers.services.launch_checks import CannotLaunch
 from triggers.services.listeners import NotPolled
 from triggers.services.own_writes import InvalidConfig
+from triggers.services.redelivery import NotReplayable
+from triggers.services.replay import CannotReplay
+from triggers.services.replay_edit import InvalidEdit
 from triggers.services.standing import NotPublished
 from triggers.services.tombstones import INPUTS_PURGED, InputsPurged
 from triggers.services.validation import InvalidDocument
@@ -45,6 +49,9 @@ def register() -> None:
     problems.register(InvalidConfig, _listed)
     problems.register(InvalidMailSettings, _listed)
     problems.register(NotACloudEvent, _listed)
+    problems.register(InvalidEdit, _listed)
+    problems.register(InvalidWish, _listed)
+    problems.register(NotReplayable, lambda error: Problem(409, error.code, str(error)))
     problems.register(NotTaken, lambda error: Problem(415, "unsupported_media_type", str(error)))
     problems.register(TooFast, _too_fast)
     problems.register(NothingToTry, lambda error: Problem(400, "no_event", str(error)))
@@ -52,6 +59,8 @@ def register() -> None:
     for kind, code in (
         (StaleCursor, "stale_cursor"),
         (NotPublished, "not_published"),
+        (CannotReplay, "cannot_replay"),
+        (PreviewChanged, "preview_changed"),
         (CannotFire, "cannot_fire"),
         (CannotLaunch, "cannot_launch"),
         (AlreadyOver, "already_over"),

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from accounts.operations import Operation
 from accounts.permissions import visible
 from dct_site.kernel.rest.filters import IdFilter
-from triggers.api.events import Accepted
+from triggers.api.replays import Accepted
 from triggers.api.trigger_fields import (
     FireInput,
     Note,

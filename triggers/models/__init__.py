@@ -6,11 +6,13 @@ from triggers.models.endpoint import Generation, WebhookEndpoint
 from triggers.models.event import Event, SeenChange
 from triggers.models.execution import Attempt, Execution, ExecutionStep
 from triggers.models.listener import ContextListener
+from triggers.models.replay import BulkReplay, Replay
 from triggers.models.retention import Retention
 from triggers.models.trigger import RevisionListener, Trigger, TriggerListener, TriggerRevision, TriggerStanding
 
 __all__ = [
     "Attempt",
+    "BulkReplay",
     "ContextListener",
     "Decision",
     "Delivery",
@@ -22,6 +24,7 @@ __all__ = [
     "Firing",
     "Generation",
     "PendingDelivery",
+    "Replay",
     "Retention",
     "RevisionListener",
     "SeenChange",

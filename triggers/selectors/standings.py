@@ -2,7 +2,11 @@
 
 from collections.abc import Collection
 
-from triggers.models import Event, RevisionListener, Trigger, TriggerRevision, TriggerStanding
+from triggers.enums import Origin, TriggerStatus
+from triggers.models import Event, Replay, RevisionListener, Trigger, TriggerRevision, TriggerStanding
+
+ASKED = (TriggerStatus.ACTIVE, TriggerStatus.SHADOW, TriggerStatus.PAUSED)
+"""Paused triggers are asked too, so that `suppressed: paused` can be told from "no"."""
 
 
 def standing_at(*, trigger: Trigger, generation: int) -> TriggerStanding | None:
@@ -28,3 +32,18 @@ def standings_at(*, revision_ids: Collection[int], generation: int) -> list[Trig
     for row in rows.select_related("trigger", "revision").order_by("generation"):
         latest[row.trigger_id] = row
     return [row for _, row in sorted(latest.items()) if row.revision_id in revision_ids]
+
+
+def judging_generation(event: Event) -> int:
+    """The generation whose revisions judged an event: its decision's own, but for a replay by those of then."""
+    if event.origin != Origin.REPLAY:
+        return event.generation
+    as_of = Replay.objects.filter(delivery_id=event.delivery_id or 0).values_list("as_of", flat=True).first()
+    return event.generation if as_of is None else as_of
+
+
+def asked_at(trigger_ids: Collection[int], *, generation: int) -> set[int]:
+    """Those of these triggers that were asked at a generation."""
+    rows = TriggerStanding.objects.filter(trigger_id__in=trigger_ids, generation__lte=generation)
+    latest = dict(rows.order_by("generation").values_list("trigger_id", "status"))
+    return {trigger_id for trigger_id, status in latest.items() if status in ASKED}

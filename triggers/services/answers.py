@@ -7,10 +7,10 @@ from django.db.models import Q
 
 from accounts.permissions import Person
 from triggers.enums import Origin, Outcome
-from triggers.models import Decision, Event, RevisionListener, TriggerStanding
+from triggers.models import Decision, Event, Replay, RevisionListener, TriggerStanding
+from triggers.selectors.standings import ASKED
 from triggers.selectors.triggers import triggers_visible_to
 from triggers.services.explain import item_ids_of
-from triggers.services.matching import ASKED
 
 Counts = Counter[str]
 
@@ -24,17 +24,25 @@ def count_answers(events: Sequence[Event], *, user: Person) -> Mapping[int, Coun
     rows = Decision.objects.filter(event__in=[event.pk for event in events], trigger__in=seen).order_by()
     for event_id, trigger_id, outcome in rows.values_list("event_id", "trigger_id", "outcome"):
         stored[event_id][trigger_id] = outcome
-    heard = _Heard(events, seen)
+    heard = _Heard(events, seen, _as_of(events))
     return {
         event.pk: Counter({**dict.fromkeys(heard.asked(event), Outcome.NOT_MATCHED.value), **stored[event.pk]}.values())
         for event in events
     }
 
 
+def _as_of(events: Sequence[Event]) -> Mapping[int, int]:
+    """{delivery: the generation of then} of those that were replayed by the revisions of then."""
+    replayed = [event.delivery_id or 0 for event in events if event.origin == Origin.REPLAY]
+    rows = Replay.objects.filter(delivery_id__in=replayed, as_of__isnull=False)
+    return {delivery_id: as_of or 0 for delivery_id, as_of in rows.values_list("delivery_id", "as_of")}
+
+
 class _Heard:
     """Who was asked: the revisions that listen to what the events are about, and how their triggers stood then."""
 
-    def __init__(self, events: Sequence[Event], trigger_ids: set[int]) -> None:
+    def __init__(self, events: Sequence[Event], trigger_ids: set[int], as_of: Mapping[int, int]) -> None:
+        self._as_of = as_of
         items = {found for event in events for found in item_ids_of(event)}
         connections = {event.connection_id for event in events}
         wanted = Q(listener__item__in=items) | Q(listener__item=None, listener__connection__in=connections)
@@ -64,10 +72,11 @@ class _Heard:
         hearing = set(self._by_connection[event.connection_id])
         for item in item_ids_of(event):
             hearing |= self._by_item[item]
+        generation = self._as_of.get(event.delivery_id or 0, event.generation)
         return [
             trigger
             for trigger, standings in self._standings.items()
-            if event.target_trigger_id in (None, trigger) and self._was_asked(standings, event.generation, hearing)
+            if event.target_trigger_id in (None, trigger) and self._was_asked(standings, generation, hearing)
         ]
 
     def _was_asked(self, standings: Sequence[tuple[int, str, int | None]], generation: int, hearing: set[int]) -> bool:

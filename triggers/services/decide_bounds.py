@@ -4,8 +4,10 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Exists, OuterRef
+
 from triggers.enums import ExecutionStatus
-from triggers.models import Execution
+from triggers.models import Execution, Replay
 from triggers.services.decide_items import Slot
 from triggers.services.matching import Candidate
 
@@ -25,6 +27,8 @@ class Work:
     revision_id: int
     trust_tier: str
     is_queued: bool
+    is_apart: bool = False
+    """It waits for a person's review because somebody asked for that: nothing else may join it."""
 
 
 class Bounds:
@@ -34,9 +38,10 @@ class Bounds:
         bounded = {one.id for one in candidates if one.document.limits.is_bounded}
         self.read = under_way(bounded)
         self._works: dict[int, list[Work]] = {key: [] for key in bounded}
-        for trigger_id, execution_id, item_id, revision_id, trust_tier, status in self.read:
+        for trigger_id, execution_id, item_id, revision_id, trust_tier, status, is_apart in self.read:
             is_queued = status == ExecutionStatus.QUEUED
-            self._works[trigger_id].append(Work(execution_id, None, item_id, revision_id, trust_tier, is_queued))
+            work = Work(execution_id, None, item_id, revision_id, trust_tier, is_queued, is_apart)
+            self._works[trigger_id].append(work)
 
     @property
     def trigger_ids(self) -> Collection[int]:
@@ -53,14 +58,18 @@ class Bounds:
         """The newest work about the item that still waits. Not one of another revision, which would run by another
         document than the one that matched, nor one of another trust.
         """
-        wanted = (_item(slot), one.revision_id, trust_tier, True)
+        wanted = (_item(slot), one.revision_id, trust_tier, True, False)
         works = reversed(self._works.get(one.id, ()))
-        return next((w for w in works if (w.item, w.revision_id, w.trust_tier, w.is_queued) == wanted), None)
+        return next(
+            (w for w in works if (w.item, w.revision_id, w.trust_tier, w.is_queued, w.is_apart) == wanted), None
+        )
 
-    def begin(self, one: Candidate, slot: Slot | None, trust_tier: str, answer: object) -> None:
+    def begin(
+        self, one: Candidate, slot: Slot | None, trust_tier: str, answer: object, *, is_apart: bool = False
+    ) -> None:
         """Note an execution of this batch, for the events that come after it."""
         if one.id in self._works:
-            self._works[one.id].append(Work(None, answer, _item(slot), one.revision_id, trust_tier, True))
+            self._works[one.id].append(Work(None, answer, _item(slot), one.revision_id, trust_tier, True, is_apart))
 
     def drop(self, one: Candidate, count: int) -> list[Work]:
         """Take the oldest that wait out of the queue."""
@@ -71,12 +80,14 @@ class Bounds:
         return dropped
 
 
-def under_way(trigger_ids: Collection[int]) -> list[tuple[int, int, int | None, int, str, str]]:
-    """(trigger, execution, item, revision, trust tier, status) of what is not over, oldest first."""
+def under_way(trigger_ids: Collection[int]) -> list[tuple[int, int, int | None, int, str, str, bool]]:
+    """(trigger, execution, item, revision, trust tier, status, apart) of what is not over, oldest first."""
     if not trigger_ids:
         return []
+    apart = Exists(Replay.objects.filter(delivery_id=OuterRef("event__delivery_id"), is_draft=True))
     rows = Execution.objects.filter(trigger_id__in=list(trigger_ids), status__in=_UNDER_WAY).order_by("pk")
-    return list(rows.values_list("trigger_id", "pk", "item_id_at_start", "revision_id", "event__trust_tier", "status"))
+    columns = ("trigger_id", "pk", "item_id_at_start", "revision_id", "event__trust_tier", "status")
+    return list(rows.values_list(*columns, apart))
 
 
 def hold_queued(execution_ids: Collection[int]) -> bool:

@@ -13,7 +13,8 @@ from agents.services.admission import lock_capacity, request_starts
 from dct_site.kernel import journal, moves
 from dct_site.kernel.crashpoints import crashpoint
 from dct_site.kernel.rows import insert, update
-from triggers.enums import DeliveryStatus, FiringRole
+from dct_site.kernel.wake import Topic, poke_on_commit
+from triggers.enums import DeliveryStatus, FiringRole, Origin
 from triggers.models import (
     Decision,
     DeliveryOutcome,
@@ -303,6 +304,9 @@ def _settle_deliveries(plan: Plan) -> None:
     insert(outcome for _, outcome in settled)
     delivery_news.tell(settled)
     settle_pending([reading.delivery.pk for reading in plan.readings])
+    if any(reading.delivery.origin == Origin.REPLAY for reading in plan.readings):
+        # A bulk replay may wait for these answers before it asks about more.
+        poke_on_commit(Topic.REPLAY)
 
 
 def _outcome(reading: Reading, event_count: int, plan: Plan) -> DeliveryOutcome:

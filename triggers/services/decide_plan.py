@@ -10,7 +10,7 @@ from accounts.models import Connection
 from triggers.conditions.facts import EventFacts, ItemFacts
 from triggers.conditions.verdict import Verdict
 from triggers.enums import Origin, Outcome, TriggerStatus
-from triggers.models import Delivery, Event, WebhookEndpoint
+from triggers.models import Delivery, Event, Replay, WebhookEndpoint
 from triggers.services import generation
 from triggers.services.decide_bounds import Work
 from triggers.services.decide_changes import change_key, seen_before, words
@@ -20,6 +20,7 @@ from triggers.services.decide_past import Past, Seen, Stored
 from triggers.services.decide_read import Reading, read_all
 from triggers.services.decide_rights import Rights
 from triggers.services.decide_rules import Circumstances, delayed_until, displaced, merges, suppression
+from triggers.services.decide_wishes import as_wished, candidates_then, wishes_of
 from triggers.services.judge import event_facts, judge, judged_by_hand
 from triggers.services.matching import Candidate, candidates, index_at, scopes_of
 from triggers.services.own_writes import own_actors_of
@@ -111,6 +112,9 @@ class _Question:
     found: Mapping[int, int | None] = field(default_factory=dict)
     number: int = 0
     """How many questions of the batch come before it."""
+    wish: Replay | None = None
+    then: Mapping[int, Candidate] = field(default_factory=dict)
+    """Those of another time, who answer instead of those of now."""
 
 
 def prepare(*, deliveries: Sequence[Delivery], now: datetime, only: Candidate | None = None) -> Plan:
@@ -142,6 +146,7 @@ class _Planner:
         }
         self._seen = seen_before(self._readings)
         self._rights = Rights()
+        self._wishes = wishes_of(deliveries)
         self._stored = Stored()
         self._seen_events: list[Seen] = []
         self._planned: list[Planned] = []
@@ -218,7 +223,8 @@ class _Planner:
             changes={path: list(pair) for path, pair in changes.items()},
             before={path: known[path] for path in {*touched, *changes} if path in known},
             item_version=slot.row.state_version if slot is not None else None,
-            change_key=change_key(parsed),
+            # A replay moves no state, so it must not stand in for the report that will.
+            change_key=change_key(parsed) if delivery.origin != Origin.REPLAY else "",
             is_late=is_late,
             accepted_at=delivery.received_at,
             decided_at=self._now,
@@ -237,24 +243,30 @@ class _Planner:
         event, slot = planned.event, planned.slot
         if self._only is None and event.origin == Origin.BACKFILL:
             return _Question(planned, order)
+        wish = self._wishes.get(event.delivery_id or 0) if self._only is None else None
+        if wish is not None and wish.as_of is not None:
+            facts, item = (None, None) if is_by_hand(event) else (event_facts(event), self._item_facts(event, slot))
+            return _Question(planned, order, facts, item, wish=wish, then=candidates_then(event, wish))
         target_id = event.target_trigger_id if self._only is None else self._only.id
         if target_id is not None and is_by_hand(event):
-            return _Question(planned, order, found={target_id: None})
+            return _Question(planned, order, found={target_id: None}, wish=wish)
         facts, item = event_facts(event), self._item_facts(event, slot)
         if target_id is not None:
-            return _Question(planned, order, facts, item, {target_id: None})
+            return _Question(planned, order, facts, item, {target_id: None}, wish=wish)
         scopes = scopes_of(connection_id=event.connection_id, item_ids=slot.ids if slot is not None else ())
         found = index_at(self._generation).match(facts, item, scopes)
-        question = _Question(planned, order, facts, item, dict(found), len(self._seen_events))
+        question = _Question(planned, order, facts, item, dict(found), len(self._seen_events), wish)
         self._seen_events.append(Seen(event, facts, item, slot))
         return question
 
     def _answer_all(self) -> Ledger:
         found = {key: revision_id for one in self._questions for key, revision_id in one.found.items()}
         known = {self._only.id: self._only} if self._only is not None else candidates(found)
-        ledger = Ledger.of(list(known.values()), now=self._now)
+        then = {key: one for asked in self._questions for key, one in asked.then.items()}
+        ledger = Ledger.of(list((then | known).values()), now=self._now)
         for asked in self._questions:
-            ones = [known[key] for key in sorted(asked.found) if key in known]
+            ones = [as_wished(known[key], asked.wish) for key in sorted(asked.found) if key in known]
+            ones += [as_wished(asked.then[key], asked.wish) for key in sorted(asked.then)]
             answers = [self._answer(one, asked, ledger) for one in ones]
             asked.planned.answers = [answer for answer in answers if answer is not None]
         return ledger
@@ -284,7 +296,8 @@ class _Planner:
         if not verdict.matched:
             return Answer(one, Outcome.NOT_MATCHED, because=because)
         event = asked.planned.event
-        joins = ledger.bounds.mergeable(one, asked.planned.slot, event.trust_tier)
+        is_draft = asked.wish is not None and asked.wish.is_draft
+        joins = ledger.bounds.mergeable(one, asked.planned.slot, event.trust_tier) if not is_draft else None
         given = self._circumstances(one, asked, ledger, joins)
         held = suppression(given)
         if held is not None:
@@ -300,7 +313,7 @@ class _Planner:
         ledger.fire(one, accepted_at=event.accepted_at, not_before=not_before)
         answer = Answer(one, Outcome.FIRED, not_before=not_before, because=because)
         answer.displaces = ledger.bounds.drop(one, displaced(given))
-        ledger.bounds.begin(one, asked.planned.slot, event.trust_tier, answer)
+        ledger.bounds.begin(one, asked.planned.slot, event.trust_tier, answer, is_apart=is_draft)
         return answer
 
     def _item_facts(self, event: Event, slot: Slot | None) -> ItemFacts | None:

@@ -2,7 +2,7 @@
 
 A stored decision speaks for itself. "Not matched" is not stored: it is judged again, by the same evaluator, from the
 event, the item's state that it was judged against and the revision that decided then. "Then" is the generation of the
-event's decision.
+event's decision; of a replay by the revisions of then, that of the event it repeats.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,9 +16,16 @@ from triggers.conditions.facts import ItemFacts
 from triggers.conditions.verdict import Node, Verdict
 from triggers.enums import Origin, Outcome, TriggerStatus
 from triggers.models import Decision, Event, Firing, Trigger, TriggerRevision, TriggerStanding
-from triggers.selectors.standings import hearing_revision_ids, standing_at, standings_at
+from triggers.selectors.standings import (
+    ASKED,
+    asked_at,
+    hearing_revision_ids,
+    judging_generation,
+    standing_at,
+    standings_at,
+)
 from triggers.services.judge import event_facts, judge
-from triggers.services.matching import ASKED, listens
+from triggers.services.matching import listens
 from triggers.services.tombstones import gone_since
 from workspaces.models import ItemState
 
@@ -54,7 +61,11 @@ def explain(*, event: Event, trigger: Trigger) -> Explanation:
     decision = Decision.objects.filter(event=event, trigger=trigger).select_related("revision").first()
     if decision is not None:
         return _stored(trigger, decision, _fired(event))
-    standing = standing_at(trigger=trigger, generation=event.generation)
+    generation = judging_generation(event)
+    if generation != event.generation and trigger.pk not in asked_at([trigger.pk], generation=event.generation):
+        words = "The trigger was not asked any more when the event was replayed."
+        return Explanation(trigger, None, "", words, detail=words)
+    standing = standing_at(trigger=trigger, generation=generation)
     return _unstored(event, trigger, standing, cache(lambda: item_then(event)))
 
 
@@ -65,7 +76,11 @@ def explain_all(*, event: Event) -> list[Explanation]:
     answers = [_stored(decision.trigger, decision, fired) for decision in decisions]
     stored = {answer.trigger.pk for answer in answers}
     heard_by = hearing_revision_ids(event=event)
-    standings = standings_at(revision_ids=heard_by, generation=event.generation)
+    generation = judging_generation(event)
+    standings = standings_at(revision_ids=heard_by, generation=generation)
+    if generation != event.generation:
+        still = asked_at([one.trigger_id for one in standings], generation=event.generation)
+        standings = [one for one in standings if one.trigger_id in still]
     answers += [_unstored(event, one.trigger, one, then) for one in standings if one.trigger_id not in stored]
     asked = [answer for answer in answers if answer.was_asked]
     return sorted(asked, key=lambda answer: (_ORDER.index(Outcome(answer.outcome)), answer.trigger.pk))

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from agents.models import AgentProfile
-from triggers.models import Execution
+from triggers.enums import Origin
+from triggers.models import Execution, Replay
 from workspaces.enums import ContextRefreshMode, DeployMode
 from workspaces.models import WorkspaceTemplate
 
@@ -36,11 +37,20 @@ def plan_of(execution: Execution) -> Plan:
         template=template,
         title_pattern=workspace.get("title_pattern") or (template.title_pattern if template else "{trigger.name}"),
         context_refresh_mode=ContextRefreshMode(mode or ContextRefreshMode.TRIGGERING_ITEM),
-        deploy=DeployMode(workspace.get("deploy") or DeployMode.AUTO),
+        deploy=DeployMode.DRAFT
+        if _is_draft_asked_for(execution)
+        else DeployMode(workspace.get("deploy") or DeployMode.AUTO),
         profile=profile_of(execution),
         instructions=agent.get("instructions") or "",
         deliverables=list(document.get("deliverables") or []),
     )
+
+
+def _is_draft_asked_for(execution: Execution) -> bool:
+    """Whether a person replayed the event into a draft, whatever the revision says."""
+    event = execution.event
+    is_replay = event.origin == Origin.REPLAY and event.delivery_id is not None
+    return is_replay and Replay.objects.filter(pk=event.delivery_id, is_draft=True).exists()
 
 
 def _template(template_id: int | None) -> WorkspaceTemplate | None:

@@ -20,16 +20,13 @@ from django.db.models.functions import Cast
 from accounts.models import User
 from dct_site.kernel.crashpoints import crashpoint
 from triggers.documents import Document, read
-from triggers.enums import TriggerStatus
 from triggers.matching.index import Entry, connection_scope, item_scope
 from triggers.matching.live import LiveIndex, State
 from triggers.models import Trigger, TriggerListener, TriggerRevision, TriggerStanding
+from triggers.selectors.standings import ASKED
 from triggers.services import generation
 
 log = structlog.get_logger(__name__)
-
-ASKED = (TriggerStatus.ACTIVE, TriggerStatus.SHADOW, TriggerStatus.PAUSED)
-"""Paused triggers are asked too, so that `suppressed: paused` can be told from "no"."""
 
 RELOAD_FROM = 2_000
 """So many changed triggers at once, after an import or a long sleep, are read with all the others."""

@@ -20,15 +20,18 @@ from accounts.views.filtering import Choice, Filters, Pin, searched, wanted_id
 from accounts.views.lists import ListPage
 from dct_site.kernel.rest.problems import Problem
 from triggers.enums import DeliveryStatus, Origin, Refusal
-from triggers.models import Delivery, DeliveryOutcome, Event
+from triggers.models import Delivery, DeliveryOutcome, Event, Replay
 from triggers.selectors.events import deliveries_visible_to, events_of_delivery, events_visible_to
 from triggers.services.answers import count_answers
+from triggers.services.redelivery import why_not
 from triggers.services.tombstones import INPUTS_PURGED, gone_since
 from triggers.views.events import told
 from triggers.views.links import delivery_number, link_to_delivery, link_to_event
+from triggers.views.replaying import facts_of
 from workspaces.enums import TrustTier
 
 SHOWN_BYTES = 64 * 1024
+MOST_REPLAYS = 5
 STATUS = Choice("status", "Verdict", "Any verdict", [(one.value, one.label) for one in DeliveryStatus])
 SOURCE = Choice("source", "Source", "All sources", [(one.value, one.label) for one in Source])
 
@@ -114,7 +117,16 @@ class DeliveryPage(PageView):
         if is_raw and row.purged_at is None:
             shown |= _raw(row)
             shown["download_url"] = reverse("delivery-body", args=[row.pk])
+        if _is_refused(row):
+            shown |= self._replay(row, shown["facts"])
         return {"delivery": shown}
+
+    def _replay(self, row: Delivery, facts: list[dict[str, Any]]) -> dict[str, Any]:
+        """The way to take it in again, or why there is none."""
+        if words := why_not(row):
+            facts.append({"name": "Replay", "words": words})
+            return {}
+        return {"replay_url": reverse("delivery-replay", args=[row.pk])} if self.may(Operation.FIRE, row) else {}
 
     def _events(self, events: Sequence[Event]) -> list[dict[str, Any]]:
         counts = count_answers(events, user=self.user)
@@ -130,6 +142,10 @@ class DeliveryBody(SignedInView):
         if row.purged_at is not None:
             return refused(request, Problem(410, INPUTS_PURGED, gone_since(row.purged_at)))
         return attachment(bytes(row.body), f"{delivery_number(pk)}.bin")
+
+
+def _is_refused(row: Delivery) -> bool:
+    return status_of(row) in (DeliveryStatus.REJECTED, DeliveryStatus.REFUSED, DeliveryStatus.ERROR)
 
 
 def status_of(row: Delivery) -> str:
@@ -213,10 +229,29 @@ def _facts(row: Delivery) -> list[dict[str, Any]]:
         {"name": "SHA-256", "words": row.body_hash, "mono": True},
         {"name": "Sent again", "words": _repeated(repeats_of(row))},
     ]
+    facts += _replays(row)
     if row.key_conflict:
         words = "The same id came before with another body; both are kept. Look at the declared id."
         facts.append({"name": "Id conflict", "words": words})
     return facts
+
+
+def _replays(row: Delivery) -> list[dict[str, Any]]:
+    """What it repeats, and how it was repeated itself."""
+    found: list[dict[str, Any]] = []
+    own = Replay.objects.filter(pk=row.pk).first()
+    if own is not None and own.of_delivery_id is not None:
+        url = reverse("delivery", args=[own.of_delivery_id])
+        found.append({"name": "Replay of", "words": delivery_number(own.of_delivery_id), "url": url, "mono": True})
+    elif own is not None and own.event_id is not None:
+        found.append({"name": "Replay of", **_linked(link_to_event(own.event_id))})
+    later = Replay.objects.filter(of_delivery_id=row.pk)[:MOST_REPLAYS]
+    again = [{"name": "Came in again", **_linked(link_to_delivery(Delivery(pk=one.pk)))} for one in later]
+    return [*found, *again, *facts_of(row.pk)]
+
+
+def _linked(link: dict[str, str]) -> dict[str, Any]:
+    return {"words": link["number"], "url": link["url"], "mono": True}
 
 
 def _repeated(count: int) -> str:

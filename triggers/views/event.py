@@ -3,23 +3,20 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404
 from django.urls import reverse
 from django.utils import timezone
 
 from accounts.operations import Operation
-from accounts.views.answers import done
-from accounts.views.base import PageView, SignedInView
+from accounts.views.base import PageView
 from accounts.views.filtering import wanted_id
 from triggers.enums import Origin, Outcome, Suppression
 from triggers.models import Event
 from triggers.selectors.events import deliveries_visible_to, events_visible_to
 from triggers.selectors.triggers import triggers_visible_to
 from triggers.services.explain import Explanation, explain, explain_all
-from triggers.services.replay import replay
 from triggers.services.tombstones import gone_since
 from triggers.views.links import (
-    delivery_number,
     event_number,
     item_label,
     link_to_delivery,
@@ -27,13 +24,8 @@ from triggers.views.links import (
     link_to_execution,
     link_to_item,
 )
+from triggers.views.replaying import facts_of
 from workspaces.enums import TrustTier
-
-REPLAY_LINES = (
-    "The triggers that listen now are asked again, as they are now.",
-    "It is judged against the item as it was before the event.",
-    "What ran already stays as it is.",
-)
 
 
 class EventPage(PageView):
@@ -86,7 +78,6 @@ class EventPage(PageView):
             "source": event.source,
             "received_at": event.accepted_at,
             "item": link_to_item(event.item) if event.item is not None else None,
-            "replay_lines": REPLAY_LINES,
         }
         if event.purged_at is None and self.may(Operation.FIRE, event):
             shown["replay_url"] = reverse("event-replay", args=[event.pk])
@@ -111,6 +102,8 @@ class EventPage(PageView):
         if event.replay_of_id:
             url = reverse("event", args=[event.replay_of_id])
             found.append({"name": "Replay of", "words": event_number(event.replay_of_id), "url": url, "mono": True})
+        if event.origin == Origin.REPLAY:
+            found += facts_of(event.delivery_id)
         if event.is_late:
             found.append({"name": "Late", "words": "The item already showed something newer; its state stayed."})
         return found
@@ -126,16 +119,6 @@ class EventPage(PageView):
             return ""
         seen = deliveries_visible_to(user=self.user).filter(pk=event.delivery_id).exists()
         return reverse("delivery", args=[event.delivery_id]) if seen else ""
-
-
-class ReplayEvent(SignedInView):
-    """Ask again everybody who listens now."""
-
-    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
-        event = self.find(events_visible_to(user=self.user), pk=pk)
-        self.require(Operation.FIRE, event)
-        receipt = replay(event=event, trigger=None, by=self.actor, now=self.now)
-        return done(request, f"{event_number(pk)} is asked again, as {delivery_number(receipt.delivery_id)}.")
 
 
 def _decision(answer: Explanation) -> dict[str, Any]:

@@ -78,6 +78,9 @@ class EventsPage(ListPage[Event]):
             pins.append(Pin("connection", "one connection"))
         return Filters("Filter events", (SOURCE, ANSWER, ORIGIN), "Type, item or person", pins)
 
+    def context(self, **kwargs: Any) -> dict[str, Any]:
+        return {**super().context(**kwargs), "replays_url": reverse("bulk-replays")}
+
     def shown(self, rows: Sequence[Event]) -> list[dict[str, Any]]:
         answers = count_answers(rows, user=self.user)
         return [
