@@ -40,6 +40,7 @@ from triggers.api.retention import RetentionViewSet
 from triggers.api.reviews import ReviewedWorkspaceViewSet, WaivableViewSet
 from triggers.api.status import StatusViewSet
 from triggers.api.triggers import TriggerViewSet
+from triggers.api.watches import WatchViewSet
 from workspaces.api import problems as workspaces_problems
 from workspaces.api.templates import TemplateViewSet
 
@@ -67,6 +68,7 @@ for _prefix, _viewset in (
     ("tokens", TokenViewSet),
     ("triggers", TriggerViewSet),
     ("users", UserViewSet),
+    ("watches", WatchViewSet),
     ("workspace-templates", TemplateViewSet),
     ("workspaces", ReviewedWorkspaceViewSet),
 ):

@@ -71,6 +71,7 @@ _ROWS: dict[str, Any] = {
     "connections": lambda world: world.connection.pk,
     "context-items": lambda world: world.item.pk,
     "decisions": lambda world: world.decision.pk,
+    "watches": lambda world: world.watch.pk,
     "deliverables": lambda world: world.deliverable.pk,
     "deliveries": lambda world: world.delivery.pk,
     "events": lambda world: world.event.pk,

@@ -116,6 +116,26 @@ TRIGGER_MOVES: Machine = machine(
 )
 
 
+class WatchStatus(models.TextChoices):
+    """How an armed absence stands."""
+
+    ARMED = "armed", "Armed"
+    ELAPSED = "elapsed", "Elapsed"
+    DISARMED = "disarmed", "Disarmed"
+    ENDED = "ended", "Ended"
+
+
+WATCH_MOVES: Machine = machine(
+    "watch",
+    {
+        WatchStatus.ARMED: [WatchStatus.ELAPSED, WatchStatus.DISARMED, WatchStatus.ENDED],
+        WatchStatus.ELAPSED: [],
+        WatchStatus.DISARMED: [],
+        WatchStatus.ENDED: [],
+    },
+)
+
+
 class Outcome(models.TextChoices):
     """The answer of a decision. Not matched is recomputed, never stored, unless it consulted other events."""
 

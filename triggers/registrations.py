@@ -19,6 +19,7 @@ from triggers.models import (
     Trigger,
     TriggerRevision,
     TriggerStanding,
+    Watch,
     WebhookEndpoint,
 )
 from triggers.services.execution_start import EXECUTION_START, ExecutionStart, held_by_trigger
@@ -40,6 +41,13 @@ def register() -> None:
     )
     ownership.register(WebhookEndpoint, Ownership(owners=("connection__owner",), grants=connection))
     ownership.register(ContextListener, Ownership(owners=("connection__owner",), grants=item))
+    ownership.register(
+        Watch,
+        Ownership(
+            owners=("item__connection__owner",),
+            grants=(("item", ContextItem), ("item__parent", ContextItem), ("item__connection", Connection)),
+        ),
+    )
     ownership.register(Event, Ownership(owners=("connection__owner",), grants=item))
     ownership.register(Delivery, Ownership(more=_on_own_connections))
     ownership.register(Trigger, Ownership(owners=("owner",), grants=(("", Trigger),)))

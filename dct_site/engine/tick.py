@@ -4,22 +4,25 @@ often is harmless.
 
 from datetime import datetime
 
+from django.db import connection
+
 from accounts.services.heartbeat import beat, seconds_since
 from accounts.services.sealing import seal
 from agents.services.admission import expire_starts
-from dct_site.kernel import wake
+from dct_site.kernel import clock, wake
 from dct_site.kernel.wake import Topic
 from deliverables.services.expiry import expire_due
 from triggers.services.purging import purge_due
 from triggers.services.settle import settle_deadlines
+from triggers.services.watches import elapse_due
 
 SWEPT = (Topic.DECIDE, Topic.ADMIT, Topic.LAUNCH, Topic.SETTLE, Topic.POLL, Topic.REPLAY, Topic.SUPERVISE)
 BEAT_S = 5.0
 
 
 def tick(now: datetime) -> None:
-    """Expire, time out, seal the audit log, take away what is no longer kept, poke every topic once, and say every few
-    seconds that the clock runs.
+    """Expire, time out, bring back watches whose time is up, seal the audit log, take away what is no longer kept, poke
+    every topic once, and say every few seconds that the clock runs.
     """
     age = seconds_since("tick", now=now)
     if age is None or age >= BEAT_S:
@@ -27,6 +30,7 @@ def tick(now: datetime) -> None:
     expire_starts(now=now)
     settle_deadlines(now=now)
     expire_due(now=now)
+    elapse_due(now=clock.db_now(connection))
     seal()
     purge_due(now=now)
     for topic in SWEPT:

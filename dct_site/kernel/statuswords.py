@@ -33,6 +33,7 @@ class Kind(StrEnum):
     HEALTH = "health"
     FIRING = "firing"
     BULK_REPLAY = "bulk_replay"
+    WATCH = "watch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +169,12 @@ WORDS: Mapping[Kind, Mapping[str, StatusWord]] = {
         "paused": PAUSED,
         "done": StatusWord(Tone.GOOD, "check-circle-fill", "Done"),
         "cancelled": StatusWord(Tone.OFF, "slash-circle", "Cancelled"),
+    },
+    Kind.WATCH: {
+        "armed": StatusWord(Tone.WAIT, "hourglass-split", "Armed"),
+        "elapsed": StatusWord(Tone.GOOD, "alarm", "Time is up"),
+        "disarmed": StatusWord(Tone.OFF, "slash-circle", "Disarmed"),
+        "ended": StatusWord(Tone.OFF, "stop-circle", "Ended"),
     },
 }
 

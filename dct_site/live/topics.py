@@ -18,6 +18,7 @@ PLURALS = {
     "item": "items",
     "start": "queue",
     "bulk_replay": "bulk-replays",
+    "watch": "watches",
 }
 """The topic that every entry of a kind is under. Whatever has another kind is not for websockets."""
 

@@ -6,9 +6,11 @@ from docs.pages.markdown import code, joined, listed, table
 from triggers.conditions import paths, patterns, shared_keys, tree
 from triggers.conditions.facts import ChangePath, Kind
 from triggers.conditions.leaves import LEAVES
+from triggers.conditions.leaves.absence import ELAPSED
 from triggers.conditions.leaves.count import MOST
 from triggers.conditions.operators import TABLE, Argument
 from triggers.conditions.registry import Leaf
+from triggers.services.decide_watches import MOST_ARMED
 
 ARGUMENTS = {
     Argument.NOTHING: "nothing",
@@ -21,6 +23,7 @@ ARGUMENTS = {
     Argument.NETWORKS: "a list of at least one network such as `10.0.0.0/8`",
 }
 TYPES = {
+    "absence": "something came, and for a time nothing that answers it; see below",
     "assignee_change": "the assignee becomes another one",
     "count": "so many events like this one came within a time; see below",
     "field": "a value in the event or its item is as asked; see below",
@@ -29,6 +32,7 @@ TYPES = {
     "new_message": "a mail or chat message arrives",
     "priority_change": "the priority becomes another one",
     "sender": "one of these caused the event",
+    "sequence": "something came within a time before it; see below",
     "status_change": "the status becomes another one; `from_status` and `to_status` narrow it",
     "string_match": "the key, headline or text holds the words; needs `search_string` or `contains_keywords`",
     "time_window": "it happened at these hours on these days; see below",
@@ -111,6 +115,43 @@ a path below `event.`, `data.` or `changes.`, events with the same value there a
   also a no, with the events that it rests on (`facts.counted_events`).
 * Of one item or connection the newest {MOST:,} events are looked at; where these do not suffice, it cannot tell."""
 
+SEQUENCES = f"""## One after another with `sequence`
+
+It holds for an event of which `then` holds, where an event of which `first` holds came within `within_s` seconds before
+it, about the same item (`per`: `item`, when left out) or over the same connection. Both are trees of conditions that
+look at one event: `count`, `sequence` and `absence` are refused in them. With `same_by`, a path below `event.`, `data.`
+or `changes.`, both have the same value there; an event without one comes after nothing.
+
+* Order, time and what is not counted are as with `count`, and so are the {MOST:,} events that are looked at.
+* Other events are looked at only where `then` holds; the answer is kept with those of which `first` held
+  (`facts.counted_events`). Where that cannot be told of one of them, and no other came, the sequence cannot tell."""
+
+ABSENCES = f"""## Waiting for silence with `absence`
+
+It holds when `within_s` seconds have passed since an event of which `after` holds, and none of which `without` holds
+came in the meantime about the same item. Both are trees of conditions that look at one event. No event from outside
+makes it hold: an event that arms it starts a **watch** of its item, and when that is due the clock brings an event of
+DCT's own, `{ELAPSED}`, to this trigger alone.
+
+* **Armed** by an event of which `after` holds, whatever the other conditions say then; these, and the item's state, are
+  asked when the time is up. The event of the clock has no text and no actor, so what the first event must be like
+  belongs into `after`; the eight keys narrow `after`, too.
+* **A later event** of which `after` holds changes nothing while a watch of the item runs (`counts_from`: `first`, when
+  left out). With `last` it disarms that watch and arms another: the time counts from the last one.
+* **Disarmed** by an event of which `without` holds that is accepted before the due time. An event of which both hold
+  disarms, and then arms anew: with the same tree twice, it waits until nothing comes any more.
+* Times are those of acceptance. When its time is up, what came in between is looked at once more: what was accepted in
+  time counts although it was decided later. Where what came is no longer kept, or is more than {MOST:,} events, it
+  cannot tell.
+* Replays, baselines, what a person fired by hand and events about no item arm and disarm nothing.
+* **Paused**: it goes on arming, and what is due is answered `suppressed: paused`. **Disabled or deleted**, or published
+  without this absence: its watches end. A revision with the same `after`, `without`, `within_s`, `counts_from` and keys
+  goes on with them. With an item its watches are gone.
+* Of one trigger at most {MOST_ARMED:,} watches are armed; an event that would arm one more is answered `error`, which
+  says so.
+* The trigger's page, `GET watches/?trigger=` and the admin show what is armed, and until when; an event's page and
+  `explain`, what it armed or disarmed."""
+
 
 def page() -> str:
     """The Markdown of reference/conditions.md."""
@@ -138,6 +179,8 @@ def page() -> str:
         PATTERNS,
         HOURS,
         COUNTS,
+        SEQUENCES,
+        ABSENCES,
     )
 
 
@@ -154,6 +197,10 @@ def _type(schema: dict[str, Any]) -> str:
         return "see below" if len(schema["enum"]) > 5 else f"one of {listed(schema['enum'])}"
     name = schema.get("type")
     name = name if isinstance(name, str) or name is None else name[0]
-    return {"string": "text", "boolean": "true or false", "integer": "a whole number", "array": "a list of texts"}.get(
-        name or "", "see below"
-    )
+    return {
+        "object": "a tree of conditions",
+        "string": "text",
+        "boolean": "true or false",
+        "integer": "a whole number",
+        "array": "a list of texts",
+    }.get(name or "", "see below")

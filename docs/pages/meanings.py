@@ -19,6 +19,7 @@ TITLES: Mapping[Kind, str] = {
     Kind.HEALTH: "Health",
     Kind.FIRING: "Part of an event in an execution",
     Kind.BULK_REPLAY: "Bulk replay",
+    Kind.WATCH: "Watch (an armed absence)",
 }
 
 _LATER = "for a part that is still to come; nothing answers this today"
@@ -131,5 +132,11 @@ MEANINGS: Mapping[Kind, Mapping[str, str]] = {
         "paused": "a person paused it, or it cannot go on; the reason stands beside it",
         "done": "everything of its window came in again or was skipped, and what it started has ended",
         "cancelled": "a person ended it; what was asked already goes on",
+    },
+    Kind.WATCH: {
+        "armed": "its time runs; at its due time it comes back as an event of its own",
+        "elapsed": "its time was up; whether nothing came is the answer to the event that says so",
+        "disarmed": "an event broke the silence, or began it anew",
+        "ended": "its trigger asks for it no longer",
     },
 }

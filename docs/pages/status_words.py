@@ -8,7 +8,7 @@ from dct_site.kernel.statuswords import WORDS, Kind
 from deliverables.enums import DELIVERABLE_MOVES
 from docs.pages.markdown import code, joined, listed, table
 from docs.pages.meanings import MEANINGS, TITLES
-from triggers.enums import BULK_REPLAY_MOVES, EXECUTION_MOVES, LISTENER_MOVES, TRIGGER_MOVES, Refusal
+from triggers.enums import BULK_REPLAY_MOVES, EXECUTION_MOVES, LISTENER_MOVES, TRIGGER_MOVES, WATCH_MOVES, Refusal
 from workspaces.enums import WORKSPACE_MOVES
 
 MOVES: Mapping[Kind, Machine] = {
@@ -19,6 +19,7 @@ MOVES: Mapping[Kind, Machine] = {
     Kind.DELIVERABLE: DELIVERABLE_MOVES,
     Kind.LISTENER: LISTENER_MOVES,
     Kind.BULK_REPLAY: BULK_REPLAY_MOVES,
+    Kind.WATCH: WATCH_MOVES,
 }
 
 INTRODUCTION = """# Status words

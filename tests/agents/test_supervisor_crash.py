@@ -22,7 +22,7 @@ from tests.agents.supervising import admitted_agent, admitting, is_in, python_pr
 from tests.factories.agents import make_profile, make_start, set_limits
 from tests.factories.deliverables import make_deliverable
 from tests.factories.workspaces import make_workspace
-from tests.triggers.services.test_decide_crash import database_url
+from tests.triggers.services.doomed import database_url
 from workspaces import files
 from workspaces.enums import TrustTier
 

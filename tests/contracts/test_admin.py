@@ -52,6 +52,7 @@ HISTORY = {
     "triggers.TriggerListener",
     "triggers.TriggerRevision",
     "triggers.TriggerStanding",
+    "triggers.Watch",
     "workspaces.ContextFile",
     "workspaces.ItemState",
     "workspaces.TemplateContext",

@@ -13,7 +13,7 @@ from tests.factories.accounts import make_user
 from tests.factories.agents import make_profile
 from tests.factories.workspaces import make_connection
 from triggers.enums import ListenerType, Origin
-from triggers.models import ContextListener, Delivery, Trigger
+from triggers.models import ContextListener, Delivery, Event, Trigger, Watch
 from triggers.services import drafts, publishing
 from triggers.services.intake import Incoming, accept
 from triggers.sources.base import ItemRef, ParsedEvent, Poller, RawDelivery, Refused
@@ -111,6 +111,14 @@ def make_delivery(connection: Connection, *events: Mapping[str, Any], now: datet
     }
     receipt = accept([Incoming(**values)])[0]
     return Delivery.objects.get(pk=receipt.delivery_id)
+
+
+def make_watch(trigger: Trigger, event: Event, **over: Any) -> Watch:
+    """A watch of the event's item that the event armed, due an hour later."""
+    values = {"condition": "a" * 32, "armed_at": event.accepted_at, "due_at": event.accepted_at + timedelta(hours=1)}
+    return Watch.objects.create(
+        **{"trigger": trigger, "revision": trigger.published, "item": event.item, "armed_by": event, **values, **over}
+    )
 
 
 def after(seconds: float) -> datetime:

@@ -18,10 +18,20 @@ from deliverables.models import Deliverable
 from tests.factories.agents import make_agent, make_command, make_profile
 from tests.factories.deliverables import deliver, make_deliverable
 from tests.factories.executions import make_event, make_execution
-from tests.factories.triggers import make_trigger
+from tests.factories.triggers import make_trigger, make_watch
 from tests.factories.workspaces import make_item, make_template, make_workspace
 from triggers.enums import BulkKind, BulkStatus, DeliveryStatus, Outcome
-from triggers.models import BulkReplay, ContextListener, Decision, Delivery, DeliveryOutcome, Event, Execution, Trigger
+from triggers.models import (
+    BulkReplay,
+    ContextListener,
+    Decision,
+    Delivery,
+    DeliveryOutcome,
+    Event,
+    Execution,
+    Trigger,
+    Watch,
+)
 from triggers.services.endpoints import create_webhook_connection
 from triggers.services.intake import Incoming, accept
 from triggers.services.judge import judged_by_hand
@@ -56,6 +66,7 @@ class World:
     deliverable: Deliverable
     token: ApiToken
     bulk: BulkReplay
+    watch: Watch
 
     def grant(self, user: User, verb: str) -> None:
         """Let ``user`` look at (``view``) or change (``change``) all of it."""
@@ -117,6 +128,7 @@ def make_world(owner: User) -> World:
         deliverable=make_deliverable(workspace),
         token=token,
         bulk=make_bulk(owner, trigger),
+        watch=make_watch(trigger, event),
     )
 
 

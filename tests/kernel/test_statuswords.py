@@ -21,6 +21,7 @@ PROMISED = {
     Kind.AGENT: "pending starting running stopping waiting completed failed stopped",
     Kind.EXECUTION: "queued starting running verifying needs_attention succeeded failed cancelled timed_out expired",
     Kind.BULK_REPLAY: "running paused done cancelled",
+    Kind.WATCH: "armed elapsed disarmed ended",
     Kind.ATTENTION: "review question unsatisfied approval",
 }
 

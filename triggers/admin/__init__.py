@@ -14,6 +14,7 @@ from triggers.admin import (
     secrets,
     snapshots,
     triggers,
+    watches,
 )
 
 __all__ = [
@@ -30,4 +31,5 @@ __all__ = [
     "secrets",
     "snapshots",
     "triggers",
+    "watches",
 ]

@@ -31,6 +31,7 @@ from triggers.api.cloudevents import (
 )
 from triggers.api.links import public_url
 from triggers.api.replays import EventReplayActions, ReplayedSerializer, replayed
+from triggers.api.watches import WatchSerializer
 from triggers.enums import Origin, Outcome, Suppression
 from triggers.models import Decision, Event
 from triggers.selectors.decisions import decisions_visible_to
@@ -126,6 +127,7 @@ class ExplanationSerializer(serializers.Serializer[Any]):
     execution = serializers.IntegerField(source="execution_id", allow_null=True)
     is_purged = serializers.BooleanField(help_text="What it was judged by is no longer kept.")
     code = serializers.SerializerMethodField(help_text=f"{INPUTS_PURGED}, or empty.")
+    watches = WatchSerializer(many=True, help_text="What the event armed, or ended, or in whose name it came.")
 
     def get_code(self, answer: Explanation) -> str:
         return INPUTS_PURGED if answer.is_purged else ""

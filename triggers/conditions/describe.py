@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from triggers.conditions.leaves import LEAVES
-from triggers.conditions.tree import group_kind, normalise, pointer
+from triggers.conditions.tree import group_kind, normalise, pointer, trees_in
 from triggers.conditions.verdict import Node, NodeKind, Verdict
 
 _JOINTS = {NodeKind.ALL: " and ", NodeKind.ANY: " or ", NodeKind.NONE: " or "}
@@ -97,4 +97,5 @@ def _leaf_words(node: Mapping[str, Any]) -> str:
     leaf = LEAVES.find(node.get("type"), node.get("version"))
     if leaf is None:
         return f"an unknown condition ({node.get('type')})"
-    return leaf.words(node["config"])
+    config = node["config"]
+    return leaf.words({**config, **{key: _clause(config[key]) for key in trees_in(node)}})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from triggers.conditions.checks import Check
@@ -10,7 +11,7 @@ from triggers.conditions.facts import EventFacts, ItemFacts
 from triggers.conditions.history import History, UnreadHistory
 from triggers.conditions.leaves import LEAVES
 from triggers.conditions.registry import Asked
-from triggers.conditions.tree import MAX_DEPTH, group_kind, pointer
+from triggers.conditions.tree import MAX_DEPTH, as_group, group_kind, pointer
 from triggers.conditions.verdict import Node, NodeKind, Verdict, shown
 
 
@@ -22,7 +23,7 @@ def evaluate(tree: Any, event: EventFacts, item: ItemFacts | None, history: Hist
     Raises UnreadHistory only: a tree that `validate` would refuse, or a leaf that fails, gives a verdict with `error`.
     """
     seen = Asked({}, event, item, history)
-    return Verdict.of(_node({NodeKind.ANY.value: tree} if isinstance(tree, list) else tree, "", 1, seen))
+    return Verdict.of(_node(as_group(tree), "", 1, seen))
 
 
 def consults_events(tree: Any) -> bool:
@@ -39,7 +40,7 @@ def _node(node: Any, path: str, depth: int, seen: Asked) -> Node:
     if depth > MAX_DEPTH:
         return _cannot_tell(path, "conditions", f"nested deeper than {MAX_DEPTH} groups")
     if kind is None:
-        return _leaf(node, path, seen)
+        return _leaf(node, path, depth, seen)
     children = tuple(
         _node(child, pointer(path, kind.value, at), depth + 1, seen) for at, child in enumerate(node[kind.value])
     )
@@ -66,13 +67,13 @@ def combined(kind: NodeKind, answers: list[bool | None]) -> bool | None:
 
 def answer_of_leaf(node: Any, event: EventFacts, item: ItemFacts | None) -> bool | None:
     """A single leaf's answer without its reasons: it holds, or not, or nobody can tell."""
-    return _leaf(node, "", Asked({}, event, item)).holds
+    return _leaf(node, "", 1, Asked({}, event, item)).holds
 
 
 _ASKED = {NodeKind.ALL: "all of these", NodeKind.ANY: "any of these", NodeKind.NONE: "none of these"}
 
 
-def _leaf(node: Any, path: str, seen: Asked) -> Node:
+def _leaf(node: Any, path: str, depth: int, seen: Asked) -> Node:
     name = shown(node.get("type", "")) if isinstance(node, dict) else ""
     leaf = LEAVES.find(node.get("type"), node.get("version", 1)) if isinstance(node, dict) else None
     if leaf is None:
@@ -80,7 +81,8 @@ def _leaf(node: Any, path: str, seen: Asked) -> Node:
             path, name or "condition", f"this version of DCT knows no such condition: {name or 'no type'}"
         )
     try:
-        checks = leaf.checks(replace(seen, config=node.get("config", {})))
+        config = node.get("config", {})
+        checks = leaf.checks(replace(seen, config=config, below=partial(_below, config, path, depth, seen)))
     except UnreadHistory:
         raise
     except Exception as failure:  # noqa: BLE001  One failing leaf must not take the other triggers' answers with it.
@@ -88,16 +90,23 @@ def _leaf(node: Any, path: str, seen: Asked) -> Node:
     return _from_checks(name, path, checks)
 
 
+def _below(config: Any, path: str, depth: int, seen: Asked, key: str) -> Node:
+    """What a tree inside a leaf's configuration says. It is about the event alone, so there is no history in it."""
+    place = pointer(path, "config", key)
+    return _node(as_group(config[key]), place, depth + 1, replace(seen, config={}, history=None))
+
+
 def _from_checks(name: str, path: str, checks: tuple[Check, ...]) -> Node:
     lines = tuple(
         Node(
-            kind=NodeKind.LEAF,
+            kind=NodeKind.LEAF if check.below is None else NodeKind.ALL,
             label=check.label,
             path=pointer(path, "config", check.key) if check.key else path,
             holds=check.holds,
             expected=check.expected,
             actual=check.actual,
             note=check.note,
+            children=(check.below,) if check.below is not None else (),
         )
         for check in checks
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from triggers.conditions.facts import EventFacts
 
@@ -23,12 +23,21 @@ class Per(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """Events before this one to which the rest of the conditions did not say no. `lacks` says why there may be more."""
+    """Events before this one that are like what was asked for. `lacks` says why there may be more."""
 
     events: tuple[EventFacts, ...]
     lacks: str = ""
 
 
 class History(Protocol):
-    def earlier(self, *, within: timedelta, per: Per) -> Earlier | None:
-        """The events of that time before this one; None where it belongs to no item. Raises UnreadHistory."""
+    def earlier(self, *, within: timedelta, per: Per, like: Any = None) -> Earlier | None:
+        """The events of that time before this one; None where it belongs to no item. Raises UnreadHistory.
+
+        With `like`, a tree of conditions that look at one event only, those for which it holds; without it, those to
+        which the trigger's own conditions did not say no.
+        """
+
+    def silence(self, *, watch: str, broken_by: Any) -> Earlier | None:
+        """Where this event says that the time of a watch of this name is up: what broke the silence in that time, by a
+        tree as `like` is. None where it says no such thing to this trigger. Raises UnreadHistory.
+        """

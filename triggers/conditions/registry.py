@@ -13,18 +13,31 @@ from triggers.conditions import shared_keys
 from triggers.conditions.checks import Check, Complaint
 from triggers.conditions.facts import EventFacts, ItemFacts
 from triggers.conditions.history import History
+from triggers.conditions.verdict import Node
 
 Config = Mapping[str, Any]
+TREE: Mapping[str, Any] = {"type": ["object", "array"]}
+"""The shape of a tree of conditions inside a configuration; `validate` walks through it as through the one around."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a leaf looks at: its configuration, the event, and the item as it was before; the events before, if any."""
+    """What a leaf looks at: its configuration, the event, and the item as it was before; the events before, if any.
+
+    `below` asks the tree of conditions under a key of the configuration about the event alone.
+    """
 
     config: Config
     event: EventFacts
     item: ItemFacts | None
     history: History | None = None
+    below: Callable[[str], Node] | None = None
+
+    def tree(self, key: str) -> Node:
+        """What the tree under `key` says. Raises KeyError where it is not there."""
+        if self.below is None:
+            raise KeyError(key)
+        return self.below(key)
 
 
 @dataclass(frozen=True)
@@ -35,6 +48,9 @@ class Leaf:
     published. `properties` are JSON-schema properties beside the eight keys that every leaf takes. `ask` returns the
     checks that must all hold; the eight keys are added to them. `says` or `say` is the question as a clause; `complain`
     finds what a schema cannot. `consults_events`: without a history it cannot tell.
+
+    `trees` are keys that hold trees of conditions about one event; to `say` they come as words. `asks_keys`: the eight
+    keys are asked of the event; where not, the leaf asks them of what it waits for, and says them.
     """
 
     type: str
@@ -47,16 +63,19 @@ class Leaf:
     required: tuple[str, ...] = ()
     complain: Callable[[Config], tuple[Complaint, ...]] | None = None
     consults_events: bool = False
+    trees: tuple[str, ...] = ()
+    asks_keys: bool = True
 
     def checks(self, asked: Asked) -> tuple[Check, ...]:
         """Everything that must hold: the leaf's own checks, then the eight keys'. Empty when nothing is asked."""
         own = self.ask(asked) if self.ask else ()
-        return (*own, *shared_keys.ask(asked.config, asked.event))
+        return (*own, *shared_keys.ask(asked.config, asked.event)) if self.asks_keys else own
 
     def words(self, config: Config) -> str:
         """The leaf and its configuration as a clause: "the status changes and its status becomes open"."""
         own = self.say(config) if self.say else self.says
-        return " and ".join(part for part in (own, *shared_keys.say(config)) if part)
+        keys = shared_keys.say(config) if self.asks_keys else ()
+        return " and ".join(part for part in (own, *keys) if part)
 
     def complaints(self, config: Config) -> tuple[Complaint, ...]:
         """What is wrong with a configuration that its schema accepts."""

@@ -11,7 +11,7 @@ from jsonschema import ValidationError
 
 from triggers.conditions.leaves import LEAVES
 from triggers.conditions.registry import Leaf
-from triggers.conditions.tree import GROUPS, LEAF_KEYS, MAX_DEPTH, MAX_LEAVES, MAX_STRING, group_kind
+from triggers.conditions.tree import GROUPS, LEAF_KEYS, MAX_DEPTH, MAX_LEAVES, MAX_STRING, group_kind, trees_in
 from triggers.conditions.tree import normalise as normalise  # Callers store what they validated.
 from triggers.conditions.verdict import shown
 
@@ -50,6 +50,8 @@ class _Walk:
     def __init__(self) -> None:
         self.problems: list[Problem] = []
         self.leaves = 0
+        self._inside = False
+        """Whether it walks through a tree inside a leaf."""
 
     def node(self, node: Any, path: str, *, depth: int) -> None:
         kind = group_kind(node)
@@ -58,7 +60,7 @@ class _Walk:
         elif kind is not None:
             self.children(node[kind.value], f"{path}.{kind.value}", depth=depth)
         elif isinstance(node, Mapping) and "type" in node:
-            self._leaf(node, path)
+            self._leaf(node, path, depth)
         else:
             self._add(path, "wrong_shape", _shape_words(node, path))
 
@@ -70,7 +72,7 @@ class _Walk:
             self.node(child, f"{path}[{at}]", depth=depth + 1)
         self.leaves += max(0, len(children) - MAX_LEAVES - 1)
 
-    def _leaf(self, node: Mapping[str, Any], path: str) -> None:
+    def _leaf(self, node: Mapping[str, Any], path: str, depth: int) -> None:
         self.leaves += 1
         for key in node:
             if key not in LEAF_KEYS:
@@ -80,7 +82,26 @@ class _Walk:
         if leaf is None:
             self._add(*_unknown_leaf(node, path))
         else:
-            self.problems += _config_problems(leaf, node.get("config", {}), f"{path}.config")
+            self._config(leaf, node.get("config", {}), f"{path}.config", depth)
+
+    def _config(self, leaf: Leaf, config: Any, path: str, depth: int) -> None:
+        trees = {key: config[key] for key in trees_in({"type": leaf.type, "version": leaf.version, "config": config})}
+        if self._inside and leaf.consults_events:
+            # It would look at the events before one that was itself only looked at.
+            where = path.removesuffix(".config")
+            words = f"{where} looks at other events, and so does the condition that it is part of; take it out."
+            self._add(where, "nested_history", words)
+            return
+        known = len(self.problems)
+        self._inside = self._inside or bool(trees)
+        for key, tree in trees.items():
+            if isinstance(tree, list):
+                self.children(tree, f"{path}.{key}", depth=depth + 1)
+            elif isinstance(tree, Mapping):
+                self.node(tree, f"{path}.{key}", depth=depth + 1)
+        self._inside = self._inside and not trees
+        if len(self.problems) == known:
+            self.problems += _config_problems(leaf, config, path)
 
     def _add(self, path: str, code: str, message: str) -> None:
         self.problems.append(Problem(path, code, message))
@@ -109,7 +130,11 @@ def _unknown_leaf(node: Mapping[str, Any], path: str) -> tuple[str, str, str]:
 
 
 def _config_problems(leaf: Leaf, config: Any, path: str) -> list[Problem]:
-    unstorable = [Problem(path + where, code, f"{path}{where} {words}") for where, code, words in _storable(config)]
+    # Its trees were walked through.
+    plain = (
+        {key: one for key, one in config.items() if key not in leaf.trees} if isinstance(config, Mapping) else config
+    )
+    unstorable = [Problem(path + where, code, f"{path}{where} {words}") for where, code, words in _storable(plain)]
     if unstorable:
         return unstorable
     wrongs = sorted(leaf.validator.iter_errors(config), key=lambda wrong: [str(key) for key in wrong.absolute_path])

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from triggers.conditions.tree import MAX_DEPTH, group_kind
+from triggers.conditions.tree import MAX_DEPTH, as_group, group_kind
 from triggers.conditions.verdict import NodeKind
 from triggers.matching.leaves import questions
-from triggers.matching.questions import Anchor
+from triggers.matching.questions import Anchor, Question
+from triggers.matching.subtrees import IS_TIMER, subtree, watched
 
 
 class Needed(NamedTuple):
@@ -28,7 +29,13 @@ Cost = Callable[[Sequence[Anchor]], float]
 
 def needed(tree: Any, cost: Cost) -> Needed | None:
     """The best that is known of a tree as `evaluate` takes it; None where every event has to be asked."""
-    return _node({NodeKind.ANY.value: tree} if isinstance(tree, list) else tree, 1, cost)
+    return _node(as_group(tree), 1, cost)
+
+
+def needed_to_ask(tree: Any, cost: Cost) -> Needed | None:
+    """The same of whether an event concerns a trigger with these conditions: for a watch of it as well."""
+    parts = watched(tree)
+    return _together([needed(part, cost) for part in (tree, *parts)]) if parts else needed(tree, cost)
 
 
 def _node(node: Any, depth: int, cost: Cost) -> Needed | None:
@@ -36,18 +43,28 @@ def _node(node: Any, depth: int, cost: Cost) -> Needed | None:
     if depth > MAX_DEPTH or kind is NodeKind.NONE:
         return None
     if kind is None:
-        return _leaf(node, cost)
+        return _leaf(node, depth, cost)
     children = [_node(child, depth + 1, cost) for child in node[kind.value]]
     if not children:
         return None
     return _cheapest(children, cost) if kind is NodeKind.ALL else _together(children)
 
 
-def _leaf(node: Any, cost: Cost) -> Needed | None:
+def _leaf(node: Any, depth: int, cost: Cost) -> Needed | None:
+    found = subtree(node)
+    if found is not None:
+        tree = _node(as_group(found.tree), depth + 1, cost)
+        if found.is_end:
+            return _together([_known(IS_TIMER), Needed(tree.anchors, is_exact=False) if tree is not None else None])
+        return _cheapest([tree, *map(_known, found.questions)], cost)
     asked = questions(node) if isinstance(node, dict) else None
     if not asked:
         return None
-    return _cheapest([None if one.needs is None else Needed(one.needs, one.is_exact) for one in asked], cost)
+    return _cheapest([_known(one) for one in asked], cost)
+
+
+def _known(one: Question) -> Needed | None:
+    return None if one.needs is None else Needed(one.needs, one.is_exact)
 
 
 def _cheapest(parts: list[Needed | None], cost: Cost) -> Needed | None:

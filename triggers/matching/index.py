@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from triggers.conditions.facts import EventFacts, ItemFacts
-from triggers.matching.anchors import needed
+from triggers.matching.anchors import needed_to_ask
 from triggers.matching.program import Programs, tree_of
 from triggers.matching.questions import Anchor, Look, Probe
 from triggers.matching.tables import KINDS_OF_TABLE, Table
@@ -84,7 +84,7 @@ class Index:
         return map(Entry, *columns)
 
     def match(self, event: EventFacts, item: ItemFacts | None, scopes: Iterable[int]) -> list[tuple[int, int]]:
-        """(trigger id, revision id) of each that listens to one of these scopes and matches, or cannot tell.
+        """(trigger id, revision id) of each that listens to one of these scopes and is concerned, or cannot tell.
 
         In no order; one that is found by several scopes may be there several times.
         """
@@ -124,7 +124,7 @@ class Scope:
         self._in_order = tuple(self._tables.values())
 
     def _add(self, slot: int, conditions: str) -> None:
-        found = needed(tree_of(conditions), self._cost)
+        found = needed_to_ask(tree_of(conditions), self._cost)
         if found is None:
             self._always.append(~slot)
             return

@@ -48,6 +48,14 @@ def questions(node: dict[str, Any]) -> list[Question] | None:
         return None
 
 
+def shared_questions(config: Config) -> list[Question] | None:
+    """What the eight keys of a leaf ask; None where the leaf itself has to be asked."""
+    try:
+        return list(_shared(config))
+    except NotWellFormed:
+        return None
+
+
 def _shared(config: Config) -> Iterator[Question]:
     case_sensitive = is_case_sensitive(config)
     for key, path, side in _SIDES:

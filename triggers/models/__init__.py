@@ -9,6 +9,7 @@ from triggers.models.listener import ContextListener
 from triggers.models.replay import BulkReplay, Replay
 from triggers.models.retention import Retention
 from triggers.models.trigger import RevisionListener, Trigger, TriggerListener, TriggerRevision, TriggerStanding
+from triggers.models.watch import Watch
 
 __all__ = [
     "Attempt",
@@ -32,5 +33,6 @@ __all__ = [
     "TriggerListener",
     "TriggerRevision",
     "TriggerStanding",
+    "Watch",
     "WebhookEndpoint",
 ]

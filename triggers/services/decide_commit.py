@@ -1,40 +1,30 @@
 """Committing a plan: one short transaction that checks what the plan rests on and writes everything or nothing."""
 
-from collections.abc import Mapping
-from datetime import datetime
 from itertools import groupby
-from typing import Any
 
 from django.db import transaction
 
-from accounts.actor import Actor
-from agents.models import StartRequest
-from agents.services.admission import lock_capacity, request_starts
-from dct_site.kernel import journal, moves
+from agents.services.admission import lock_capacity
 from dct_site.kernel.crashpoints import crashpoint
 from dct_site.kernel.rows import insert, update
 from dct_site.kernel.wake import Topic, poke_on_commit
-from triggers.enums import DeliveryStatus, FiringRole, Origin
+from triggers.enums import DeliveryStatus, Origin
 from triggers.models import (
-    Decision,
     DeliveryOutcome,
-    Execution,
-    Firing,
     SeenChange,
     Trigger,
 )
-from triggers.services import delivery_news, executions, generation, steps
+from triggers.services import delivery_news, generation
+from triggers.services.decide_answers import Planned
 from triggers.services.decide_bounds import Work, hold_queued, under_way
 from triggers.services.decide_cooldown import last_event_ids
 from triggers.services.decide_items import Slot
+from triggers.services.decide_outcome import write_answers
 from triggers.services.decide_past import newest
-from triggers.services.decide_plan import Answer, Plan, Planned
+from triggers.services.decide_plan import Plan
 from triggers.services.decide_read import Reading
-from triggers.services.decide_sql import held_pending, held_versions, mark_fired, settle_pending, stored_changes
-from triggers.services.execution_start import EXECUTION_START, start_key
+from triggers.services.decide_sql import held_pending, held_versions, settle_pending, stored_changes
 from workspaces.models import ContextItem, ItemState
-
-MOST_NAMED = 50
 
 
 class Overtaken(Exception):
@@ -52,7 +42,8 @@ def commit(plan: Plan) -> None:
         _write_events(plan)
         crashpoint("decide.events_written")
         _write_states(plan)
-        _write_answers(plan)
+        write_answers(plan)
+        plan.watches.write(plan.now)
         _settle_deliveries(plan)
         crashpoint("decide.before_commit")
 
@@ -71,6 +62,8 @@ def _check(plan: Plan) -> None:
     _check_firings(plan)
     _check_bounds(plan)
     _check_history(plan)
+    if not plan.watches.is_as_read():
+        raise Overtaken("what a trigger watches has changed")
 
 
 def _check_changes(plan: Plan) -> None:
@@ -79,8 +72,10 @@ def _check_changes(plan: Plan) -> None:
 
 
 def _lock_triggers(plan: Plan) -> None:
-    """One decider at a time says what is the case with a trigger that limits how often or how many, or that counted."""
-    looked_at = {*plan.ledger.trigger_ids, *plan.counting}
+    """One decider at a time says what is the case with a trigger that limits how often or how many, that counted or
+    that watches.
+    """
+    looked_at = {*plan.ledger.trigger_ids, *plan.counting, *plan.watches.trigger_ids}
     if not looked_at:
         return
     # All that fire as well, or two deciders could take the rows of two triggers in two orders.
@@ -169,129 +164,6 @@ def _write_states(plan: Plan) -> None:
         for slot in plan.shelf.slots
         for step in slot.steps
     )
-
-
-def _write_answers(plan: Plan) -> None:
-    insert(
-        Decision(
-            event=one.event,
-            trigger_id=answer.candidate.id,
-            revision_id=answer.candidate.revision_id,
-            outcome=answer.outcome,
-            suppressed_by=answer.suppressed_by,
-            until=answer.until,
-            detail=answer.detail,
-            because=answer.because,
-            facts=_facts(answer),
-            generation=plan.generation,
-            at=plan.now,
-        )
-        for one in plan.planned
-        for answer in one.answers
-    )
-    _mark_fired(plan)
-    begun = insert(_execution(one, answer, plan.now) for one, answer in plan.begun)
-    ids = {id(answer): execution.pk for execution, (_, answer) in zip(begun, plan.begun, strict=True)}
-    insert(_firing(one, answer, ids) for one, answer in plan.fired)
-    steps.lay_out(begun)
-    journal.write(*(_line(one, plan.now) for one in plan.planned))
-    if begun:
-        moves.born(*begun, now=plan.now)
-        _ask_for_starts(plan, begun)
-    _displace(plan, ids)
-
-
-def _firing(one: Planned, answer: Answer, ids: Mapping[int, int]) -> Firing:
-    """``ids``: {identity of an answer: the execution that it began}."""
-    if answer.joins is None:
-        role, execution_id = FiringRole.PRIMARY, ids[id(answer)]
-    else:
-        role, execution_id = FiringRole.MERGED, _execution_id(answer.joins, ids)
-    return Firing(trigger_id=answer.candidate.id, event=one.event, execution_id=execution_id, role=role)
-
-
-def _execution_id(work: Work, ids: Mapping[int, int]) -> int:
-    return work.execution_id if work.execution_id is not None else ids[id(work.answer)]
-
-
-def _displace(plan: Plan, ids: Mapping[int, int]) -> None:
-    for one, answer in plan.fired:
-        most = answer.candidate.document.limits.max_queued
-        for work in answer.displaces:
-            executions.cancel(
-                execution=Execution(pk=_execution_id(work, ids)),
-                by=Actor.system("decide"),
-                now=plan.now,
-                reason=f"Event {one.event.pk} took its place: at most {most} runs of its trigger may wait.",
-            )
-
-
-def _facts(answer: Answer) -> dict[str, Any]:
-    """What the answer rests on beside its event; of the events that it counted, the newest are named."""
-    if answer.counted is None:
-        return answer.facts
-    return {**answer.facts, "counted_events": [event.pk for event in answer.counted[:MOST_NAMED]]}
-
-
-def _mark_fired(plan: Plan) -> None:
-    latest: dict[int, datetime] = {}
-    for one, answer in plan.fired:
-        key, at = answer.candidate.id, one.event.accepted_at
-        latest[key] = max(latest.get(key, at), at)
-    for key in sorted(latest):
-        mark_fired(key, latest[key])
-
-
-def _execution(one: Planned, answer: Answer, now: datetime) -> Execution:
-    limits = answer.candidate.document.limits
-    return Execution(
-        trigger_id=answer.candidate.id,
-        revision_id=answer.candidate.revision_id,
-        event=one.event,
-        item_id_at_start=one.event.item_id,
-        priority=answer.candidate.document.priority,
-        max_attempts=limits.max_attempts,
-        queued_at=now,
-        not_before=answer.not_before,
-        expires_at=_expires_at(answer, now),
-    )
-
-
-def _expires_at(answer: Answer, now: datetime) -> datetime:
-    asked = (answer.not_before or now) + answer.candidate.document.limits.expires
-    return min(asked, answer.expires_at) if answer.expires_at is not None else asked
-
-
-def _ask_for_starts(plan: Plan, begun: list[Execution]) -> None:
-    wishes = [
-        StartRequest(
-            kind=EXECUTION_START,
-            subject_id=execution.pk,
-            priority=execution.priority,
-            queued_at=plan.now,
-            concurrency_key=start_key(execution.trigger_id),
-            key_limit=answer.candidate.document.limits.max_concurrent,
-            not_before=execution.not_before,
-            expires_at=execution.expires_at,
-            backlog_turn=answer.backlog_turn,
-            refs=execution.journal_refs(),
-        )
-        for execution, (_, answer) in zip(begun, plan.begun, strict=True)
-    ]
-    for execution, start in zip(begun, request_starts(wishes=wishes, now=plan.now), strict=True):
-        execution.start_id = start.pk
-    update(begun, ["start"])
-
-
-def _line(one: Planned, now: datetime) -> journal.Line:
-    """News of an event for those who watch its card; an event itself never moves."""
-    event = one.event
-    refs = {"event": event.pk, "connection": event.connection_id, "delivery": event.delivery_id or 0}
-    if event.item is not None:
-        refs["item"] = event.item.pk
-        if event.item.parent_id is not None:
-            refs["parent"] = event.item.parent_id
-    return journal.Line("event", event.pk, "", "decided", "", moves.SYSTEM, now, refs)
 
 
 def _settle_deliveries(plan: Plan) -> None:

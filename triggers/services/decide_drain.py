@@ -13,7 +13,8 @@ from agents.models import Limits
 from agents.selectors.backlog import turns_after
 from triggers.enums import Origin
 from triggers.models import Event
-from triggers.services.decide_plan import Answer, Plan
+from triggers.services.decide_answers import Answer
+from triggers.services.decide_plan import Plan
 from triggers.services.execution_start import start_key
 from triggers.sources import registry
 

@@ -18,6 +18,8 @@ _SINGLE_S = 0.001
 _ROWS_OF_EXECUTION = 12
 _ROWS_OF_DISPLACEMENT = 40
 """What is cancelled is read, moved and noted one at a time."""
+_ROWS_OF_DISARMING = 4
+"""One at a time, too."""
 _WRONG = 1.5
 """An estimate is not taken at its word."""
 
@@ -27,7 +29,8 @@ def rows_of(plan: Plan) -> int:
     events, answers = len(plan.planned), sum(len(one.answers) for one in plan.planned)
     displaced = sum(len(answer.displaces) for _, answer in plan.fired)
     rows = 2 * len(plan.readings) + 4 * events + answers + _ROWS_OF_EXECUTION * len(plan.begun)
-    return rows + _ROWS_OF_DISPLACEMENT * displaced
+    watches = 2 * len(plan.watches.begun) + _ROWS_OF_DISARMING * len(plan.watches.ended)
+    return rows + watches + _ROWS_OF_DISPLACEMENT * displaced
 
 
 class Pace:

@@ -12,8 +12,10 @@ from typing import Any
 from django.db import DatabaseError
 from django.db.models import QuerySet
 
+from accounts.enums import Source
 from triggers.conditions.facts import EventFacts, ItemFacts
 from triggers.conditions.history import Earlier, Per, UnreadHistory
+from triggers.conditions.leaves.absence import ELAPSED
 from triggers.conditions.leaves.count import MOST
 from triggers.enums import Origin
 from triggers.matching.program import compiled
@@ -21,11 +23,43 @@ from triggers.models import Event
 from triggers.services.judge import event_facts
 from workspaces.models import ItemState
 
-COUNTED = frozenset({Origin.LIVE.value, Origin.TIMER.value, Origin.INTERNAL.value})
+COUNTED: frozenset[str] = frozenset({Origin.LIVE.value, Origin.TIMER.value, Origin.INTERNAL.value})
 
 Scope = tuple[Per, int]
 """All events of this item, or connection."""
 _COLUMNS = {Per.ITEM: "item_id", Per.CONNECTION: "connection_id"}
+
+
+@dataclass(frozen=True)
+class Elapsed:
+    """What an event says of a watch whose time is up. ``armed_by`` is an event's id."""
+
+    trigger_id: int
+    watch_id: int
+    condition: str
+    armed_by: int
+    armed_at: datetime
+    due_at: datetime
+
+    @classmethod
+    def of(cls, event: Event) -> "Elapsed | None":
+        """Read from an event, stored or about to be; None for one that says no such thing."""
+        if event.type != ELAPSED or event.source != Source.INTERNAL:
+            return None
+        try:
+            said = dict(event.data)
+            times = {name: datetime.fromisoformat(said[name]) for name in ("armed_at", "due_at")}
+            return cls(**{**{name: said[name] for name in _SAID}, **times})
+        except (KeyError, TypeError, ValueError):
+            # Of what is no longer kept nothing is known.
+            return None
+
+    def as_data(self) -> dict[str, Any]:
+        """As the event holds it."""
+        return {**self.__dict__, "armed_at": self.armed_at.isoformat(), "due_at": self.due_at.isoformat()}
+
+
+_SAID = ("trigger_id", "watch_id", "condition", "armed_by")
 
 
 @dataclass(frozen=True)
@@ -67,10 +101,23 @@ class Stored:
         anything, to be all.
         """
         marks = self._marks_of(scope, before)
-        inside = [mark for mark in marks[:MOST] if mark.is_counted and mark.accepted_at > since]
+        return self._read_all(
+            [mark for mark in marks[:MOST] if mark.is_counted and mark.accepted_at > since],
+            is_cut=len(marks) > MOST and marks[MOST].accepted_at > since,
+        )
+
+    def after(self, scope: Scope, armed_by: int, until: datetime, before: int | None) -> tuple[list[Seen], str]:
+        """The counted events of a scope between two, accepted before a time; as `since` does."""
+        marks = self._marks_of(scope, before)
+        return self._read_all(
+            [mark for mark in marks[:MOST] if mark.is_counted and mark.pk > armed_by and mark.accepted_at < until],
+            is_cut=len(marks) > MOST and marks[MOST].pk > armed_by,
+        )
+
+    def _read_all(self, inside: "list[_Mark]", *, is_cut: bool) -> tuple[list[Seen], str]:
         self._load([mark.pk for mark in inside if not mark.is_purged])
         seen = [self._seen[mark.pk] for mark in inside if mark.pk in self._seen]
-        if len(marks) > MOST and marks[MOST].accepted_at > since:
+        if is_cut:
             return seen, f"it has more than {MOST} events, and only these are looked at"
         return seen, "what some of its events said is no longer kept" if len(seen) < len(inside) else ""
 
@@ -120,8 +167,8 @@ def _item_facts(event: Event, states: Mapping[tuple[int, int], Mapping[str, Any]
 class Past:
     """What came before one event, for the conditions of one trigger. ``batch``: what the batch brings before it.
 
-    A replay sees what came before the event that it repeats, and counts from that one's time. ``counted`` is None
-    until somebody asks.
+    A replay sees what came before the event that it repeats, and counts from that one's time. ``trigger_id``: whose
+    watches may have come to their end. ``counted`` is None until somebody asks.
     """
 
     stored: Stored
@@ -130,16 +177,40 @@ class Past:
     conditions: Any
     batch: Sequence[Seen] = ()
     place: object = None
+    trigger_id: int | None = None
     counted: list[Event] | None = field(default=None, init=False)
 
-    def earlier(self, *, within: timedelta, per: Per) -> Earlier | None:
-        """The events like this one of that time; see `History`."""
+    def earlier(self, *, within: timedelta, per: Per, like: Any = None) -> Earlier | None:
+        """The events of that time that are like this one, or like a tree; see `History`."""
         try:
-            return self._earlier(within, per)
+            return self._earlier(within, per, like)
         except DatabaseError as wrong:
             raise UnreadHistory from wrong
 
-    def _earlier(self, within: timedelta, per: Per) -> Earlier | None:
+    def silence(self, *, watch: str, broken_by: Any) -> Earlier | None:
+        """What broke the silence that a watch of this trigger waited for; see `History`."""
+        said = Elapsed.of(self.event)
+        if said is None or (said.trigger_id, said.condition) != (self.trigger_id, watch):
+            return None
+        try:
+            return self._silence(said, broken_by)
+        except DatabaseError as wrong:
+            raise UnreadHistory from wrong
+
+    def _silence(self, said: Elapsed, broken_by: Any) -> Earlier:
+        self.counted = self.counted or []
+        if self.item_id is None:
+            return Earlier((), "what it waited for belongs to no item any more")
+        repeats = self.event.replay_of_id
+        is_new = repeats is None and self.event._state.adding
+        before = None if is_new else repeats or self.event.pk
+        seen, lacks = self.stored.after((Per.ITEM, self.item_id), said.armed_by, said.due_at, before)
+        if is_new:
+            batch = (one for one in reversed(self.batch) if is_counted(one.event) and one.place is self.place)
+            seen = [*(one for one in batch if one.event.accepted_at < said.due_at), *seen]
+        return self._like(seen, broken_by, lacks)
+
+    def _earlier(self, within: timedelta, per: Per, like: Any) -> Earlier | None:
         self.counted = self.counted or []
         if per is Per.ITEM and self.item_id is None and self.place is None:
             return None
@@ -152,9 +223,22 @@ class Past:
         seen, lacks = self._stored(per, at - within, before)
         if is_new:
             seen = [*self._of_batch(per, at - within), *seen]
+        if like is not None:
+            return self._like(seen, like, lacks)
         asks = compiled(self.conditions)
-        found = [one for one in seen if asks(one.facts, one.item) is not False]
-        self.counted += [one.event for one in found if one.event not in self.counted]
+        return self._found([one for one in seen if asks(one.facts, one.item) is not False], lacks)
+
+    def _like(self, seen: Iterable[Seen], tree: Any, lacks: str) -> Earlier:
+        """Of what was seen that for which a tree holds."""
+        asks = compiled(tree)
+        told = [(one, asks(one.facts, one.item)) for one in seen]
+        if not lacks and any(answer is None for _, answer in told):
+            lacks = "of some of its events it cannot be told whether they are such"
+        return self._found([one for one, answer in told if answer], lacks)
+
+    def _found(self, found: Sequence[Seen], lacks: str) -> Earlier:
+        counted = self.counted or []
+        self.counted = counted + [one.event for one in found if one.event not in counted]
         return Earlier(tuple(one.facts for one in found), lacks)
 
     def _stored(self, per: Per, since: datetime, before: int | None) -> tuple[list[Seen], str]:
@@ -168,16 +252,20 @@ class Past:
         return [
             one
             for one in reversed(self.batch)
-            if one.event.origin in COUNTED
-            and one.event.target_trigger_id is None
+            if is_counted(one.event)
             and one.event.accepted_at > since
             and (one.place is self.place if per is Per.ITEM else one.event.connection_id == self.event.connection_id)
         ]
 
 
-def past_of(event: Event, *, conditions: Any) -> Past:
+def past_of(event: Event, *, conditions: Any, trigger_id: int | None = None) -> Past:
     """What came before a stored event."""
-    return Past(Stored(), event, event.item_id, conditions)
+    return Past(Stored(), event, event.item_id, conditions, trigger_id=trigger_id)
+
+
+def is_counted(event: Event) -> bool:
+    """Whether an event asked triggers by itself: only such count, arm and disarm."""
+    return event.origin in COUNTED and event.target_trigger_id is None
 
 
 def _accepted_at(event_id: int) -> datetime | None:

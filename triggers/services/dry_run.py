@@ -13,7 +13,8 @@ from triggers.conditions.verdict import Node, Verdict
 from triggers.documents import read
 from triggers.enums import Origin, Outcome, TriggerStatus
 from triggers.models import Delivery, Event, Trigger
-from triggers.services.decide_plan import Answer, Plan, prepare
+from triggers.services.decide_answers import Answer
+from triggers.services.decide_plan import Plan, prepare
 from triggers.services.matching import Candidate
 from triggers.services.replay import order_of
 from triggers.services.validation import InvalidDocument, document_problems

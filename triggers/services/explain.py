@@ -6,7 +6,7 @@ event's decision; of a replay by the revisions of then, that of the event it rep
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -15,7 +15,7 @@ from triggers.conditions.describe import summary
 from triggers.conditions.facts import ItemFacts
 from triggers.conditions.verdict import Node, Verdict
 from triggers.enums import Origin, Outcome, TriggerStatus
-from triggers.models import Decision, Event, Firing, Trigger, TriggerRevision, TriggerStanding
+from triggers.models import Decision, Event, Firing, Trigger, TriggerRevision, TriggerStanding, Watch
 from triggers.selectors.standings import (
     ASKED,
     asked_at,
@@ -24,6 +24,7 @@ from triggers.selectors.standings import (
     standing_at,
     standings_at,
 )
+from triggers.selectors.watches import watches_of_event
 from triggers.services.judge import event_facts, judge
 from triggers.services.matching import listens
 from triggers.services.tombstones import gone_since
@@ -35,7 +36,8 @@ class Explanation:
     """One trigger's answer. ``outcome`` is empty where the trigger was not asked; ``detail`` then says why.
 
     ``because`` is the reason tree as JSON ({} where there is none); ``summary`` is one clause. ``is_purged``: what it
-    was judged against is gone, so the verdict cannot be told any more.
+    was judged against is gone, so the verdict cannot be told any more. ``watches`` are those of the trigger that the
+    event armed, or ended, or in whose name it came.
     """
 
     trigger: Trigger
@@ -50,6 +52,7 @@ class Explanation:
     decision: Decision | None = None
     execution_id: int | None = None
     is_purged: bool = False
+    watches: Sequence[Watch] = ()
 
     @property
     def was_asked(self) -> bool:
@@ -58,15 +61,16 @@ class Explanation:
 
 def explain(*, event: Event, trigger: Trigger) -> Explanation:
     """The answer of one trigger to one event."""
+    watches = watches_of_event(event).get(trigger.pk, ())
     decision = Decision.objects.filter(event=event, trigger=trigger).select_related("revision").first()
     if decision is not None:
-        return _stored(trigger, decision, _fired(event))
+        return replace(_stored(trigger, decision, _fired(event)), watches=watches)
     generation = judging_generation(event)
     if generation != event.generation and trigger.pk not in asked_at([trigger.pk], generation=event.generation):
         words = "The trigger was not asked any more when the event was replayed."
         return Explanation(trigger, None, "", words, detail=words)
     standing = standing_at(trigger=trigger, generation=generation)
-    return _unstored(event, trigger, standing, cache(lambda: item_then(event)))
+    return replace(_unstored(event, trigger, standing, cache(lambda: item_then(event))), watches=watches)
 
 
 def explain_all(*, event: Event) -> list[Explanation]:
@@ -82,7 +86,8 @@ def explain_all(*, event: Event) -> list[Explanation]:
         still = asked_at([one.trigger_id for one in standings], generation=event.generation)
         standings = [one for one in standings if one.trigger_id in still]
     answers += [_unstored(event, one.trigger, one, then) for one in standings if one.trigger_id not in stored]
-    asked = [answer for answer in answers if answer.was_asked]
+    watches = watches_of_event(event)
+    asked = [replace(one, watches=watches.get(one.trigger.pk, ())) for one in answers if one.was_asked]
     return sorted(asked, key=lambda answer: (_ORDER.index(Outcome(answer.outcome)), answer.trigger.pk))
 
 

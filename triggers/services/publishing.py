@@ -23,6 +23,7 @@ from triggers.services import generation
 from triggers.services.listening import listen
 from triggers.services.standing import set_standing
 from triggers.services.validation import InvalidDocument, document_problems
+from triggers.services.watches import end_watches
 
 __all__ = ["Difference", "InvalidDocument", "diff_revisions", "publish", "rollback"]
 
@@ -81,6 +82,7 @@ def _publish(
         set_standing(trigger=row, to=to, at_generation=at_generation, now=now, reason="", by=by)
         after = {"revision": revision.number, "document": stored}
         audit.record(by=by, action="trigger.published", obj=row, now=now, after=after)
+    end_watches(trigger=trigger, now=now)
     trigger.refresh_from_db()
     return revision
 

@@ -15,6 +15,7 @@ from triggers.enums import ExecutionStatus, TriggerStatus
 from triggers.models import Execution, Trigger, TriggerStanding
 from triggers.services import executions, generation
 from triggers.services.execution_start import start_key
+from triggers.services.watches import end_watches
 
 
 class NotPublished(Exception):
@@ -123,6 +124,8 @@ def _stand(trigger: Trigger, to: TriggerStatus, *, by: Actor, now: datetime, rea
         )
         after = {"status": to.value, **({"reason": reason} if reason else {})}
         audit.record(by=by, action=_VERBS[to], obj=row, now=now, before=before, after=after)
+    if to == TriggerStatus.DISABLED:
+        end_watches(trigger=trigger, now=now)
     return _copy(trigger)
 
 

@@ -15,14 +15,15 @@ from triggers.enums import TriggerStatus
 from triggers.models import Event, Trigger, TriggerRevision
 from triggers.selectors.executions import executions_visible_to
 from triggers.selectors.triggers import revisions_visible_to, triggers_visible_to
+from triggers.selectors.watches import armed_of_trigger
 from triggers.views.draft_state import draft_state, samples_of, shown_samples
 from triggers.views.editor_forms import forms_of
-from triggers.views.links import execution_number, execution_title, link_to_item
+from triggers.views.links import execution_number, execution_title, link_to_event, link_to_item
 from triggers.views.shown import FIRE_LINES, Rights, act_urls
 from triggers.views.trigger_list import shown_rows
 from workspaces.selectors.library import items_visible_to
 
-RUNS, REVISIONS, HAPPENINGS = 5, 20, 10
+RUNS, REVISIONS, HAPPENINGS, WATCHES = 5, 20, 10, 10
 Shown = dict[str, Any]
 
 
@@ -101,6 +102,7 @@ class TriggerPage(PageView):
         may_publish = trigger.pk in rights.publish
         revisions = revisions_visible_to(user=self.user, trigger=trigger).order_by("-number")[:REVISIONS]
         runs = executions_visible_to(user=self.user).filter(trigger=trigger).order_by("-id")[:RUNS]
+        watches = armed_of_trigger(user=self.user, trigger=trigger)
         told = visible(AuditEntry.objects.all(), user=self.user, operation=Operation.READ_AUDIT)
         happened = told.filter(kind="trigger", object_id=trigger.pk, action__in=_HAPPENED).order_by("-id")
         return {
@@ -116,6 +118,11 @@ class TriggerPage(PageView):
                 }
                 for run in runs
             ],
+            "watches": [
+                {"item": link_to_item(row.item), "event": link_to_event(row.armed_by_id), "due_at": row.due_at}
+                for row in watches[:WATCHES]
+            ],
+            "more_watches": max(0, watches.count() - WATCHES),
             "changes": [
                 {"words": f"{_HAPPENED[entry.action]} by {entry.actor_label}", "at": entry.at}
                 for entry in happened[:HAPPENINGS]

@@ -11,7 +11,7 @@ from accounts.operations import Operation
 from accounts.views.base import PageView
 from accounts.views.filtering import wanted_id
 from triggers.enums import Origin, Outcome, Suppression
-from triggers.models import Event
+from triggers.models import Event, Watch
 from triggers.selectors.events import deliveries_visible_to, events_visible_to
 from triggers.selectors.triggers import triggers_visible_to
 from triggers.services.explain import Explanation, explain, explain_all
@@ -45,7 +45,7 @@ class EventPage(PageView):
         shown = self._event(event)
         return {
             "event": shown,
-            "decision": _decision(current) if current is not None else None,
+            "decision": _decision(current, event) if current is not None else None,
             "decisions": [_row(answer, shown["url"], current) for answer in answers],
             "decisions_words": _asked(len(answers), seen.count()),
             "arrived": self._arrived(event),
@@ -121,7 +121,7 @@ class EventPage(PageView):
         return reverse("delivery", args=[event.delivery_id]) if seen else ""
 
 
-def _decision(answer: Explanation) -> dict[str, Any]:
+def _decision(answer: Explanation, event: Event) -> dict[str, Any]:
     trigger = answer.trigger
     strong, question = _SENTENCES.get(answer.outcome, ("was not asked.", "Why was it not asked?"))
     text = answer.summary if answer.outcome != Outcome.SUPPRESSED else _suppressed(answer)
@@ -136,6 +136,25 @@ def _decision(answer: Explanation) -> dict[str, Any]:
         else "No revision decided.",
         "suppressed": answer.suppressed_by,
         "trigger_url": reverse("trigger", args=[trigger.pk]),
+        "watches": [_watch(watch, event) for watch in answer.watches],
+    }
+
+
+def _watch(watch: Watch, event: Event) -> dict[str, Any]:
+    """What an event did to an armed absence, or in whose name it came."""
+    if watch.armed_by_id == event.pk:
+        words, other = "This event armed a watch", watch.ended_by_id
+    elif watch.ended_by_id == event.pk:
+        words, other = "This event disarmed the watch", watch.armed_by_id
+    else:
+        words, other = "Its time was up: the watch", watch.armed_by_id
+    return {
+        "status": watch.status,
+        "words": words,
+        "due_at": watch.due_at,
+        "other": {**link_to_event(other), "words": "ended by" if watch.armed_by_id == event.pk else "armed by"}
+        if other
+        else None,
     }
 
 

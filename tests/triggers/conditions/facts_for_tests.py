@@ -30,15 +30,28 @@ def field(path: str, operator: str, *value: Any, **config: Any) -> dict[str, Any
 
 
 class Written:
-    """A history that is written out: the events before, newest first, whatever the time."""
+    """A history that is written out: the events before, newest first, whatever the time.
 
-    def __init__(self, *events: EventFacts, lacks: str = "", is_none: bool = False) -> None:
+    Of what is asked for by a tree it brings those for which that holds; ``watch`` is the one whose time is up.
+    """
+
+    def __init__(self, *events: EventFacts, lacks: str = "", is_none: bool = False, watch: str = "") -> None:
         self._earlier = None if is_none else Earlier(events, lacks)
+        self._watch = watch
         self.asked: list[tuple[timedelta, Per]] = []
 
-    def earlier(self, *, within: timedelta, per: Per) -> Earlier | None:
+    def earlier(self, *, within: timedelta, per: Per, like: Any = None) -> Earlier | None:
         self.asked.append((within, per))
-        return self._earlier
+        return self._like(like)
+
+    def silence(self, *, watch: str, broken_by: Any) -> Earlier | None:
+        return self._like(broken_by) if watch == self._watch else None
+
+    def _like(self, tree: Any) -> Earlier | None:
+        if tree is None or self._earlier is None:
+            return self._earlier
+        events = tuple(event for event in self._earlier.events if evaluate(tree, event, None).matched)
+        return Earlier(events, self._earlier.lacks)
 
 
 def answer(

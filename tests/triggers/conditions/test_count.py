@@ -44,6 +44,8 @@ def test_a_history_that_cannot_be_read_is_no_answer_of_the_condition() -> None:
         def earlier(self, **_asked: Any) -> Any:
             raise UnreadHistory
 
+        silence = earlier
+
     with pytest.raises(UnreadHistory):
         answer({"any": [THREE]}, history=Gone())
 

@@ -38,6 +38,28 @@ BOTH_WORDS = "the sender is any of bot, ci or data.branch is main"
             leaf("count", at_least=3, within_s=60, per="connection", distinct="event.actor"),
             "it happens at least 3 times with different event.actor in 60 s for one connection",
         ),
+        (
+            leaf("sequence", first=leaf("new_message"), then=[leaf("mention"), leaf("thread_reply")], within_s=60),
+            (
+                "(it mentions somebody or it is a reply), after another event within 60 s for one item:"
+                " there is a new message"
+            ),
+        ),
+        (
+            leaf("sequence", first=leaf("new_message"), then=MAIN, within_s=9, per="connection", same_by="data.id"),
+            (
+                f"{MAIN_WORDS}, after another event with the same data.id within 9 s for one connection:"
+                " there is a new message"
+            ),
+        ),
+        (
+            leaf("absence", after=leaf("new_message"), without=leaf("thread_reply"), within_s=60, from_user="ana"),
+            "there is a new message and it comes from ana, and for 60 s nothing of this comes: it is a reply",
+        ),
+        (
+            leaf("absence", after=leaf("mention"), without=leaf("thread_reply"), within_s=60, counts_from="last"),
+            "it mentions somebody, and for 60 s after the last such event nothing of this comes: it is a reply",
+        ),
         (leaf("time_window", zone="UTC"), "it happens on any day from 00:00 to 24:00 in UTC"),
         (
             leaf("time_window", zone="Europe/Berlin", days=["sat", "sun"], **{"from": "22:00", "to": "06:00"}),
@@ -78,6 +100,10 @@ def test_every_leaf_has_words() -> None:
         "within_s": 60,
         "path": "data.x",
         "operator": "exists",
+        "first": "there is a new message",
+        "then": "there is a new comment",
+        "after": "there is a new message",
+        "without": "there is a new comment",
     }
     for one in LEAVES:
         assert one.words({name: needed[name] for name in one.required} or {"search_string": "x"})

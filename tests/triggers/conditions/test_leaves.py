@@ -95,7 +95,7 @@ def test_a_leaf_holds_exactly_when_it_should(tree: dict[str, Any], event: EventF
 @pytest.mark.parametrize("type_", LEAVES.types())
 def test_every_leaf_is_tried_both_ways(type_: str) -> None:
     tried = {expected for _, tree, _, expected in CASES if tree["type"] == type_}
-    assert tried == {True, False} or type_ in ("field", "count")
+    assert tried == {True, False} or type_ in ("field", "count", "sequence", "absence")
 
 
 @pytest.mark.parametrize("entry", catalogue(), ids=lambda entry: entry["type"])

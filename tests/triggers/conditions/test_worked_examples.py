@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from tests.triggers.conditions.facts_for_tests import Written, answer, holds, make_event, make_item
+from triggers.conditions.absences import absences
 from triggers.conditions.facts import EventFacts, ItemFacts, TrustTier
 from triggers.conditions.history import Per
+from triggers.conditions.leaves.absence import ELAPSED
 
 pytestmark = pytest.mark.one_pass
 PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "write-conditions.md"
@@ -85,11 +87,13 @@ CASES: dict[str, tuple[Case, list[Case]]] = {
 
 
 def test_every_example_of_the_page_is_tried_and_there_are_ten() -> None:
-    assert list(EXAMPLES) == [*CASES, COUNTING]
+    assert list(EXAMPLES) == [*CASES, COUNTING, SEQUENCE, ABSENCE]
     assert len(EXAMPLES) >= 10
 
 
 COUNTING = "The third failure within ten minutes"
+SEQUENCE = "A failed deployment, then a rollback of the same one within an hour"
+ABSENCE = "Nobody answered a customer within a day"
 
 
 def test_the_example_that_counts_holds_from_the_third_on_and_asks_for_nothing_where_it_did_not_fail() -> None:
@@ -99,6 +103,34 @@ def test_the_example_that_counts_holds_from_the_third_on_and_asks_for_nothing_wh
     assert history.asked == [(timedelta(minutes=10), Per.CONNECTION)]
     assert answer(tree, FAILURE, history=Written(FAILURE)).because.holds is False
     assert holds(tree, replace(FAILURE, data={})) is False
+
+
+def deployment(state: str, environment: str = "live") -> EventFacts:
+    return make_event(data={"deployment_status": {"state": state}, "deployment": {"environment": environment}})
+
+
+def test_the_example_of_a_sequence_holds_for_the_rollback_of_what_failed() -> None:
+    tree: Any = EXAMPLES[SEQUENCE]
+    rollback = deployment("inactive")
+    history = Written(deployment("failure"))
+    assert answer(tree, rollback, history=history).matched
+    assert history.asked == [(timedelta(hours=1), Per.CONNECTION)]
+    assert answer(tree, rollback, history=Written(deployment("failure", "trial"))).because.holds is False
+    assert answer(tree, rollback, history=Written(deployment("success"))).because.holds is False
+    assert holds(tree, deployment("failure")) is False
+
+
+def test_the_example_of_an_absence_waits_for_an_answer_of_ours() -> None:
+    tree: Any = EXAMPLES[ABSENCE]
+    (want,) = absences(tree)
+    customer = make_event(kinds=("message",), actor="kim@customer.test")
+    ours = make_event(kinds=("message",), actor="dana@example.com")
+    assert (want.within, want.restarts) == (timedelta(days=1), False)
+    assert [holds(want.after, customer), holds(want.without, customer)] == [True, False]
+    assert [holds(want.after, ours), holds(want.without, ours)] == [False, True]
+    timer = make_event(source="internal", type=ELAPSED)
+    assert answer(tree, timer, history=Written(customer, watch=want.name)).matched
+    assert answer(tree, timer, history=Written(ours, watch=want.name)).because.holds is False
 
 
 @pytest.mark.parametrize("title", CASES)

@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 
 from triggers.conditions.evaluate import evaluate
 from triggers.conditions.facts import EventFacts, ItemFacts, Kind, Origin, TrustTier
-from triggers.conditions.leaves import LEAVES
+from triggers.conditions.leaves import LEAVES, absence
+from triggers.conditions.leaves.absence import ELAPSED
 from triggers.conditions.leaves.time_window import DAYS
 from triggers.conditions.operators import Operator
+from triggers.conditions.tree import MAX_DEPTH, group_kind
 from triggers.matching.index import Entry, connection_scope, item_scope
 
 # Letters that fold, compose or break in odd ways; parts of each other; a NUL and half of a character.
@@ -62,8 +64,8 @@ TIMES = (
 )
 EVENTS = st.builds(
     EventFacts,
-    source=WORDS,
-    type=WORDS,
+    source=WORDS | st.sampled_from(["internal"]),
+    type=WORDS | st.sampled_from([ELAPSED]),
     subject=WORDS,
     actor=WORDS,
     title=TEXTS,
@@ -107,6 +109,29 @@ SHARED = {
     "from_user": WORDS,
     "contains_keywords": st.lists(WORDS, max_size=3),
 }
+# Trees inside a leaf: about one event, and now and then what validation refuses there.
+SMALL_LEAVES = st.sampled_from(
+    [
+        {"type": "field", "config": {"path": "data.a", "operator": "equals", "value": "ana"}},
+        {"type": "field", "config": {"path": "data.a", "operator": "gte", "value": 1}},
+        {"type": "mention", "config": {"who": ["ana"]}},
+        {"type": "string_match", "config": {"search_string": "open door"}},
+        {"type": "new_comment", "config": {"from_user": "Ana"}},
+        {"type": "trust_tier", "config": {"at_least": "open"}},
+        {"type": "count", "config": {"at_least": 2, "within_s": 60}},
+    ]
+)
+SMALL_TREES = (
+    SMALL_LEAVES
+    | st.lists(SMALL_LEAVES, max_size=2)
+    | st.builds(
+        lambda name, children: {name: children},
+        st.sampled_from(["all", "any", "none"]),
+        st.lists(SMALL_LEAVES, max_size=2),
+    )
+    | JSON
+)
+WITHIN = st.sampled_from([1, 600, 1.5, "1", None, 10**17])
 OWN: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "field": (
         {"path": PATHS, "operator": st.sampled_from([operator.value for operator in Operator])},
@@ -124,6 +149,14 @@ OWN: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"per": st.sampled_from(["item", "connection", "world"]), "distinct": PATHS | WORDS},
     ),
     "priority_change": ({}, {"from_priority": WORDS, "to_priority": WORDS}),
+    "sequence": (
+        {"first": SMALL_TREES, "then": SMALL_TREES, "within_s": WITHIN},
+        {"per": st.sampled_from(["item", "connection", "world"]), "same_by": PATHS | WORDS},
+    ),
+    "absence": (
+        {"after": SMALL_TREES, "without": SMALL_TREES, "within_s": WITHIN},
+        {"counts_from": st.sampled_from(["first", "last", "never"])},
+    ),
 }
 
 
@@ -195,10 +228,34 @@ def entry(trigger_id: int, scopes: Iterable[int], tree: Any, *, revision_id: int
 def naive(
     entries: Iterable[Entry], event: EventFacts, item: ItemFacts | None, scopes: Iterable[int]
 ) -> list[tuple[int, int]]:
-    """The oracle: ask everybody who listens; (trigger id, revision id) of each that matches, or cannot tell."""
+    """The oracle: ask everybody who listens; (trigger id, revision id) of each that matches, or cannot tell, or of
+    which a watch may begin or end.
+    """
     asked = [one for one in entries if set(one.scopes) & set(scopes)]
     return sorted(
         (one.trigger_id, one.revision_id)
         for one in asked
-        if evaluate(json.loads(one.conditions), event, item).because.holds is not False
+        if any(evaluate(tree, event, item).because.holds is not False for tree in _trees(json.loads(one.conditions)))
     )
+
+
+def _trees(tree: Any) -> list[Any]:
+    """The conditions, and what arms or disarms in them."""
+    found = [tree]
+    for one in _nodes(tree, 1):
+        try:
+            want = absence.wanted(one["config"])
+        except (KeyError, TypeError, ValueError, OverflowError, AttributeError):
+            continue
+        found += [want.after, want.without]
+    return found
+
+
+def _nodes(node: Any, depth: int) -> list[Any]:
+    if isinstance(node, list) and depth == 1:
+        return [found for child in node for found in _nodes(child, 2)]
+    kind = group_kind(node)
+    if kind is not None:
+        return [found for child in node[kind.value] for found in _nodes(child, depth + 1)] if depth <= MAX_DEPTH else []
+    is_one = isinstance(node, dict) and node.get("type") == "absence" and node.get("version", 1) == 1
+    return [node] if is_one and depth <= MAX_DEPTH else []

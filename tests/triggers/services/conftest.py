@@ -1,9 +1,12 @@
 """What tests of the trigger services share."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from accounts.enums import Source
 from tests.factories.triggers import WrittenOut
+from tests.triggers.services.doomed import Doomed
 from triggers.sources import registry
 
 
@@ -13,3 +16,10 @@ def written_out(monkeypatch: pytest.MonkeyPatch) -> WrittenOut:
     source = WrittenOut()
     monkeypatch.setitem(registry._entries, Source.JIRA.value, source)
     return source
+
+
+@pytest.fixture(scope="module")
+def doomed() -> Iterator[Doomed]:
+    doomed = Doomed()
+    yield doomed
+    doomed.close()

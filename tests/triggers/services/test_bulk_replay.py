@@ -25,7 +25,7 @@ from dct_site.kernel.moves import IllegalMove
 from dct_site.kernel.wake import NullWake, Topic
 from tests.factories.accounts import make_user
 from tests.factories.triggers import NOON, after, make_delivery, make_jira, make_trigger, status_change, ticket
-from tests.triggers.services.test_decide_crash import database_url
+from tests.triggers.services.doomed import database_url
 from triggers.enums import BulkKind, BulkStatus, ExecutionStatus, Origin, Outcome, Refusal, RevisionChoice
 from triggers.models import BulkReplay, Decision, Delivery, Event, Execution, Replay, Trigger
 from triggers.services import bulk_replay, bulk_replay_work, redelivery

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.db import connection
 
 from tests.factories.triggers import NOON, make_delivery, make_trigger
+from tests.triggers.services.doomed import database_url
 from triggers.enums import DeliveryStatus
 from triggers.models import (
     Decision,
@@ -26,14 +26,6 @@ from triggers.services.decide import decide_pending
 from workspaces.models import ContextItem, ItemState
 
 EVERYTHING = (Event, SeenChange, ContextItem, ItemState, Decision, Firing, Execution, DeliveryOutcome)
-
-
-def database_url() -> str:
-    given = connection.settings_dict
-    if connection.vendor == "sqlite":
-        return f"sqlite:///{given['NAME']}"
-    host = f"{given['USER']}:{given['PASSWORD']}@{given['HOST']}:{given['PORT'] or 5432}"
-    return f"postgresql://{host}/{given['NAME']}"
 
 
 def decide_in_a_process(crash_at: str) -> int:

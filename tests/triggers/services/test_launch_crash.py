@@ -1,22 +1,15 @@
 """A launcher or settler that is killed at any step converges with the next pass: each step to its effect, once."""
 
-import os
-import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from datetime import datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 
 import pytest
-from django.conf import settings
 
 from agents.enums import AgentStatus, Pool
 from agents.models import Agent, AgentIntent, SlotHolder
 from deliverables.enums import DeliverableStatus
 from deliverables.models import Check, Deliverable
 from tests.factories.executions import NOON, make_admitted, make_launched, set_agent, set_deliverables
-from tests.triggers.services.test_decide_crash import database_url
+from tests.triggers.services.doomed import Doomed
 from triggers.enums import ExecutionStatus, StepStatus
 from triggers.models import Attempt, Execution
 from triggers.services.launch import MOST_TAKEOVERS, launch_some
@@ -27,45 +20,6 @@ from workspaces.models import ContextFile, Workspace
 
 pytestmark = pytest.mark.django_db(transaction=True)
 AFTER_THE_LEASE = NOON + timedelta(seconds=61)
-
-
-class Doomed:
-    """Runs passes that are to be killed; its process is started with the first one, when the database is there."""
-
-    def __init__(self) -> None:
-        self.process: subprocess.Popen[str] | None = None
-
-    def is_killed(self, work: str, at: str, now: datetime = NOON) -> bool:
-        """Whether a pass of ``launch`` or ``settle`` died at the crash point."""
-        self.process = self.process or self._start()
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write(f"{work} {now.isoformat()} {at}\n")
-        self.process.stdin.flush()
-        return int(self.process.stdout.readline()) == -signal.SIGKILL
-
-    def _start(self) -> subprocess.Popen[str]:
-        environment = {
-            **os.environ,
-            "DCT_DATABASE_URL": database_url(),
-            "DCT_DATA_DIR": str(settings.DCT_DATA_DIR),
-            "DJANGO_SETTINGS_MODULE": "dct_site.settings",
-        }
-        program = [sys.executable, str(Path(__file__).with_name("worker.py"))]
-        return subprocess.Popen(
-            program, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
-        )
-
-    def close(self) -> None:
-        if self.process is not None:
-            self.process.communicate(timeout=60)
-
-
-@pytest.fixture(scope="module")
-def doomed() -> Iterator[Doomed]:
-    doomed = Doomed()
-    yield doomed
-    doomed.close()
 
 
 def _slots() -> dict[str, int]:

@@ -19,7 +19,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts.actor import Actor
 from accounts.models import Connection
 from tests.factories.triggers import NOON, make_delivery, make_jira, make_trigger, status_change, ticket
-from tests.triggers.services.test_decide_crash import database_url
+from tests.triggers.services.doomed import database_url
 from triggers.conditions.facts import EventFacts
 from triggers.enums import DeliveryStatus, Outcome, Suppression, TriggerStatus
 from triggers.matching import live

@@ -1,12 +1,13 @@
-"""A process for crash tests: Django is loaded once; each pass of launch or settle runs in a fork that may die.
+"""A process for crash tests: Django is loaded once; each pass of some work runs in a fork that may die.
 
-Reads lines ``launch|settle <time> <crash point>`` and answers each with the exit status of the fork (a negative number
-is the signal that killed it).
+Reads lines ``launch|settle|elapse|decide <time> <crash point>`` and answers each with the exit status of the fork (a
+negative number is the signal that killed it).
 """
 
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -16,17 +17,28 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 django.setup()
 
 from dct_site.kernel.crashpoints import VARIABLE  # noqa: E402
+from tests.factories.triggers import WrittenOut  # noqa: E402
+from triggers.services.decide import decide_pending  # noqa: E402
 from triggers.services.launch import launch_some  # noqa: E402
 from triggers.services.settle import settle_some  # noqa: E402
+from triggers.services.watches import elapse_due  # noqa: E402
+from triggers.sources import registry  # noqa: E402
+
+WORK: dict[str, Callable[[datetime], int]] = {
+    "launch": lambda now: launch_some(owner="doomed", now=now),
+    "settle": lambda now: settle_some(now=now),
+    "elapse": lambda now: elapse_due(now=now),
+    "decide": lambda now: decide_pending(now=now),
+}
+registry._entries[WrittenOut.kind] = WrittenOut()
 
 
 def run(work: str, now: datetime, place: str) -> None:
     os.environ[VARIABLE] = place
+    # Standard output is for the answers alone.
+    os.dup2(2, 1)
     try:
-        if work == "launch":
-            launch_some(owner="doomed", now=now)
-        else:
-            settle_some(now=now)
+        WORK[work](now)
     except BaseException:  # noqa: BLE001 - told on stderr; the fork never returns to the loop
         traceback.print_exc()
         os._exit(1)

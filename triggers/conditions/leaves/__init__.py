@@ -1,6 +1,7 @@
 """The leaves that exist: a module and one line here for each."""
 
 from triggers.conditions.leaves import (
+    absence,
     assignee_change,
     count,
     field,
@@ -9,6 +10,7 @@ from triggers.conditions.leaves import (
     new_message,
     priority_change,
     sender,
+    sequence,
     status_change,
     string_match,
     thread_reply,
@@ -32,3 +34,5 @@ LEAVES.register(sender.LEAF)
 LEAVES.register(trust_tier.LEAF)
 LEAVES.register(time_window.LEAF)
 LEAVES.register(count.LEAF)
+LEAVES.register(sequence.LEAF)
+LEAVES.register(absence.LEAF)

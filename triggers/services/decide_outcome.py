@@ -1,0 +1,145 @@
+"""What the answers of a plan come to: decisions, firings, executions, their wishes for capacity, and what gives way."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from accounts.actor import Actor
+from agents.models import StartRequest
+from agents.services.admission import request_starts
+from dct_site.kernel import journal, moves
+from dct_site.kernel.rows import insert, update
+from triggers.enums import FiringRole
+from triggers.models import Decision, Execution, Firing
+from triggers.services import executions, steps
+from triggers.services.decide_answers import Answer, Planned
+from triggers.services.decide_bounds import Work
+from triggers.services.decide_plan import Plan
+from triggers.services.decide_sql import mark_fired
+from triggers.services.execution_start import EXECUTION_START, start_key
+
+MOST_NAMED = 50
+
+
+def write_answers(plan: Plan) -> None:
+    """Write them in the caller's transaction; the events are stored already."""
+    insert(
+        Decision(
+            event=one.event,
+            trigger_id=answer.candidate.id,
+            revision_id=answer.candidate.revision_id,
+            outcome=answer.outcome,
+            suppressed_by=answer.suppressed_by,
+            until=answer.until,
+            detail=answer.detail,
+            because=answer.because,
+            facts=_facts(answer),
+            generation=plan.generation,
+            at=plan.now,
+        )
+        for one in plan.planned
+        for answer in one.answers
+    )
+    _mark_fired(plan)
+    begun = insert(_execution(one, answer, plan.now) for one, answer in plan.begun)
+    ids = {id(answer): execution.pk for execution, (_, answer) in zip(begun, plan.begun, strict=True)}
+    insert(_firing(one, answer, ids) for one, answer in plan.fired)
+    steps.lay_out(begun)
+    journal.write(*(_line(one, plan.now) for one in plan.planned))
+    if begun:
+        moves.born(*begun, now=plan.now)
+        _ask_for_starts(plan, begun)
+    _displace(plan, ids)
+
+
+def _firing(one: Planned, answer: Answer, ids: Mapping[int, int]) -> Firing:
+    """``ids``: {identity of an answer: the execution that it began}."""
+    if answer.joins is None:
+        role, execution_id = FiringRole.PRIMARY, ids[id(answer)]
+    else:
+        role, execution_id = FiringRole.MERGED, _execution_id(answer.joins, ids)
+    return Firing(trigger_id=answer.candidate.id, event=one.event, execution_id=execution_id, role=role)
+
+
+def _execution_id(work: Work, ids: Mapping[int, int]) -> int:
+    return work.execution_id if work.execution_id is not None else ids[id(work.answer)]
+
+
+def _displace(plan: Plan, ids: Mapping[int, int]) -> None:
+    for one, answer in plan.fired:
+        most = answer.candidate.document.limits.max_queued
+        for work in answer.displaces:
+            executions.cancel(
+                execution=Execution(pk=_execution_id(work, ids)),
+                by=Actor.system("decide"),
+                now=plan.now,
+                reason=f"Event {one.event.pk} took its place: at most {most} runs of its trigger may wait.",
+            )
+
+
+def _facts(answer: Answer) -> dict[str, Any]:
+    """What the answer rests on beside its event; of the events that it counted, the newest are named."""
+    if answer.counted is None:
+        return answer.facts
+    return {**answer.facts, "counted_events": [event.pk for event in answer.counted[:MOST_NAMED]]}
+
+
+def _mark_fired(plan: Plan) -> None:
+    latest: dict[int, datetime] = {}
+    for one, answer in plan.fired:
+        key, at = answer.candidate.id, one.event.accepted_at
+        latest[key] = max(latest.get(key, at), at)
+    for key in sorted(latest):
+        mark_fired(key, latest[key])
+
+
+def _execution(one: Planned, answer: Answer, now: datetime) -> Execution:
+    limits = answer.candidate.document.limits
+    return Execution(
+        trigger_id=answer.candidate.id,
+        revision_id=answer.candidate.revision_id,
+        event=one.event,
+        item_id_at_start=one.event.item_id,
+        priority=answer.candidate.document.priority,
+        max_attempts=limits.max_attempts,
+        queued_at=now,
+        not_before=answer.not_before,
+        expires_at=_expires_at(answer, now),
+    )
+
+
+def _expires_at(answer: Answer, now: datetime) -> datetime:
+    asked = (answer.not_before or now) + answer.candidate.document.limits.expires
+    return min(asked, answer.expires_at) if answer.expires_at is not None else asked
+
+
+def _ask_for_starts(plan: Plan, begun: list[Execution]) -> None:
+    wishes = [
+        StartRequest(
+            kind=EXECUTION_START,
+            subject_id=execution.pk,
+            priority=execution.priority,
+            queued_at=plan.now,
+            concurrency_key=start_key(execution.trigger_id),
+            key_limit=answer.candidate.document.limits.max_concurrent,
+            not_before=execution.not_before,
+            expires_at=execution.expires_at,
+            backlog_turn=answer.backlog_turn,
+            refs=execution.journal_refs(),
+        )
+        for execution, (_, answer) in zip(begun, plan.begun, strict=True)
+    ]
+    for execution, start in zip(begun, request_starts(wishes=wishes, now=plan.now), strict=True):
+        execution.start_id = start.pk
+    update(begun, ["start"])
+
+
+def _line(one: Planned, now: datetime) -> journal.Line:
+    """News of an event for those who watch its card; an event itself never moves."""
+    event = one.event
+    refs = {"event": event.pk, "connection": event.connection_id, "delivery": event.delivery_id or 0}
+    if event.item is not None:
+        refs["item"] = event.item.pk
+        if event.item.parent_id is not None:
+            refs["parent"] = event.item.parent_id
+    return journal.Line("event", event.pk, "", "decided", "", moves.SYSTEM, now, refs)
