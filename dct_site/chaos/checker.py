@@ -1,0 +1,176 @@
+"""Holds the rows of an installation to what its clients were told: `HISTORY WITHIN` → one finding a line as JSON.
+
+In a process of its own, on the installation's database. Waits for WITHIN seconds until nothing is under way any more.
+"""
+
+import json
+import os
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+
+import django
+
+from dct_site.chaos.history import Told, read
+
+Check = Callable[[Sequence[Told]], Iterator[str]]
+"""Takes the history and says what is wrong, sentence by sentence."""
+
+
+def end_what_the_dead_hold() -> None:
+    """Let the leases of processes that were all killed be over now, instead of in a minute."""
+    from agents.models import AgentRun  # noqa: PLC0415 - models are there only after the set-up
+    from agents.services.fence import ALIVE  # noqa: PLC0415
+    from triggers.enums import ExecutionStatus  # noqa: PLC0415
+    from triggers.models import ContextListener, Execution  # noqa: PLC0415
+
+    now = datetime.now(UTC)
+    AgentRun.objects.filter(status__in=ALIVE).update(lease_until=now)
+    Execution.objects.filter(status=ExecutionStatus.STARTING, lease_until__isnull=False).update(lease_until=now)
+    ContextListener.objects.exclude(claimed_by="").update(claimed_until=now)
+
+
+def is_settled() -> bool:
+    """Whether nothing is under way: no delivery waits, and every execution has ended or waits for a person."""
+    from triggers.enums import ExecutionStatus  # noqa: PLC0415
+    from triggers.models import Execution, PendingDelivery  # noqa: PLC0415
+
+    resting = [*Execution.MOVES.terminal, ExecutionStatus.NEEDS_ATTENTION]
+    return not PendingDelivery.objects.exists() and not Execution.objects.exclude(status__in=resting).exists()
+
+
+def nothing_acknowledged_is_lost(history: Sequence[Told]) -> Iterator[str]:
+    """Promise 1."""
+    from triggers.models import Delivery  # noqa: PLC0415
+
+    stored = dict(Delivery.objects.values_list("pk", "delivery_key"))
+    for one in history:
+        if one.is_acknowledged and stored.get(one.delivery) != one.key:
+            yield f"delivery {one.delivery} ({one.key}) was acknowledged and is not there"
+
+
+def a_repeat_is_the_same_delivery(history: Sequence[Told]) -> Iterator[str]:
+    """Promise 3."""
+    from triggers.models import Delivery  # noqa: PLC0415
+
+    told = defaultdict(set)
+    for one in history:
+        if one.is_acknowledged:
+            told[one.key].add(one.delivery)
+    yield from (f"{key} was told to be {sorted(ids)}" for key, ids in told.items() if len(ids) > 1)
+    rows = Counter(Delivery.objects.exclude(delivery_key=None).values_list("connection_id", "delivery_key"))
+    yield from (f"{key} is {count} rows" for (_, key), count in rows.items() if count > 1)
+
+
+def nobody_entered_without_the_secret(history: Sequence[Told]) -> Iterator[str]:
+    """Promises 4 and 5: a forgery is a 401, or finds nobody at home."""
+    from triggers.models import Delivery  # noqa: PLC0415
+
+    keys = set(Delivery.objects.exclude(delivery_key=None).values_list("delivery_key", flat=True))
+    for one in history:
+        if one.is_forged and (one.is_acknowledged or one.key in keys):
+            yield f"the forged {one.key} was answered {one.status}"
+
+
+def every_answer_was_one_that_is_promised(history: Sequence[Told]) -> Iterator[str]:
+    """Promises 2 and 7: what is no 2xx is a 401 to a forgery, or a 503."""
+    for one in history:
+        if not one.is_acknowledged and one.status != (401 if one.is_forged else 503) and one.status != 503:
+            yield f"{one.key} was answered {one.status}"
+
+
+def every_delivery_has_an_answer(_: Sequence[Told]) -> Iterator[str]:
+    """Promise 10: decided, with an outcome that is no error."""
+    from triggers.enums import DeliveryStatus  # noqa: PLC0415
+    from triggers.models import Delivery, DeliveryOutcome  # noqa: PLC0415
+
+    waiting = Delivery.objects.filter(rejection="", outcome__isnull=True).values_list("pk", flat=True)
+    yield from (f"delivery {pk} was never decided" for pk in waiting)
+    failed = DeliveryOutcome.objects.filter(status=DeliveryStatus.ERROR)
+    yield from (f"delivery {one.pk}: {one.detail}" for one in failed)
+
+
+def each_change_ran_once(history: Sequence[Told]) -> Iterator[str]:
+    """Promise 9: whatever the number of its deliveries, one event and one execution of the one trigger it fires."""
+    from triggers.models import Event, Execution  # noqa: PLC0415
+
+    changes = {one.delivery: one.change for one in history if one.is_acknowledged}
+    rows = Event.objects.filter(delivery_id__in=changes).values_list("pk", "delivery_id")
+    events = {pk: delivery for pk, delivery in rows if delivery is not None}
+    event_count = Counter(changes[delivery] for delivery in events.values())
+    ran = Execution.objects.filter(event__in=events).values_list("event_id", flat=True)
+    runs = Counter(changes[events[event]] for event in ran)
+    for change in sorted(set(changes.values())):
+        if (event_count[change], runs[change]) != (1, 1):
+            yield f"change {change} is {event_count[change]} events and {runs[change]} executions"
+
+
+def every_execution_ended_well(_: Sequence[Told]) -> Iterator[str]:
+    """Promises 12 and 32: it succeeded, and its deliverable is there."""
+    from triggers.enums import ExecutionStatus  # noqa: PLC0415
+    from triggers.models import Execution  # noqa: PLC0415
+    from workspaces import files  # noqa: PLC0415
+
+    for one in Execution.objects.select_related("workspace"):
+        if one.status != ExecutionStatus.SUCCEEDED:
+            yield f"execution {one.pk} is {one.status}: {one.reason}"
+        elif one.workspace is None or not any((files.root_of(one.workspace) / "feedback").iterdir()):
+            yield f"execution {one.pk} succeeded without anything delivered"
+
+
+def one_attempt_lived_at_a_time(_: Sequence[Told]) -> Iterator[str]:
+    """Promise 11: an agent's next run began after the one before it was over."""
+    from agents.models import AgentRun  # noqa: PLC0415
+
+    rows = AgentRun.objects.order_by("agent_id", "epoch")
+    for one, following in pairwise(rows):
+        if one.agent_id == following.agent_id and (one.ended_at is None or one.ended_at > following.started_at):
+            yield f"runs {one.epoch} and {following.epoch} of agent {one.agent_id} lived at once"
+
+
+def the_invariants_hold(_: Sequence[Told]) -> Iterator[str]:
+    """What `./dct doctor --invariants` asks."""
+    from triggers.selectors.invariants import broken  # noqa: PLC0415
+
+    yield from (one.text for one in broken(now=datetime.now(UTC)))
+
+
+CHECKS: Sequence[Check] = (
+    nothing_acknowledged_is_lost,
+    a_repeat_is_the_same_delivery,
+    nobody_entered_without_the_secret,
+    every_answer_was_one_that_is_promised,
+    every_delivery_has_an_answer,
+    each_change_ran_once,
+    every_execution_ended_well,
+    one_attempt_lived_at_a_time,
+    the_invariants_hold,
+)
+
+
+def findings(history: Sequence[Told]) -> Iterator[tuple[str, list[str]]]:
+    """(the check in words, what is wrong) for each; nothing wrong is an empty list."""
+    for check in CHECKS:
+        yield check.__name__.replace("_", " "), list(check(history))
+
+
+def main(words: list[str]) -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dct_site.settings")
+    django.setup()
+    if words == ["age"]:
+        end_what_the_dead_hold()
+        return
+    history, until = read(Path(words[0])), time.monotonic() + float(words[1])
+    while not (settled := is_settled()) and time.monotonic() < until:
+        time.sleep(0.1)
+    told = [("everything comes to rest", [] if settled else [f"not within {words[1]} s"]), *findings(history)]
+    for check, wrong in told:
+        sys.stdout.write(json.dumps({"check": check, "wrong": wrong}) + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,68 @@
+"""The installation that is broken: the demo in one process tree, or in its four roles on a database and a broker."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from dct_site.bench.installation import ROOT, Installation, descendants
+
+OTHER_ROLES = ("worker", "agents", "tick")
+
+
+class Place(Installation):
+    """With ``broker`` its roles run beside each other, as on many machines."""
+
+    def __init__(self, data: Path, database: str = "", broker: str = "") -> None:
+        self.broker = broker
+        self.environment = {
+            "DCT_DATA_DIR": str(data),
+            **({"DCT_DATABASE_URL": database} if database else {}),
+            **({"DCT_BROKER_URL": broker, "DCT_CHANNEL_URL": broker} if broker else {}),
+        }
+        super().__init__("--demo", *(["--role", "web"] if broker else []), environment=self.environment, data=data)
+        self._others: list[subprocess.Popen[bytes]] = []
+
+    def start_all(self) -> None:
+        self.start()
+        if self.broker:
+            self._others = [self._role(name) for name in OTHER_ROLES]
+
+    def parents(self) -> list[int]:
+        """Who starts the others again."""
+        own = [self.process] if self.process is not None else []
+        return [process.pid for process in (*own, *self._others)]
+
+    def where(self) -> Mapping[str, Any]:
+        """How to reach it now."""
+        return self.info
+
+    def cut_the_power(self) -> None:
+        """``kill -9`` of everything at once."""
+        for process in self._others:
+            for pid in (process.pid, *descendants(process.pid)):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            process.wait(30)
+        self._others = []
+        self.kill_everything()
+
+    def ask(self, *words: str) -> list[dict[str, Any]]:
+        """What the checker says of its rows."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("DCT_", "DJANGO_"))}
+        argv = [sys.executable, "-m", "dct_site.chaos.checker", *words]
+        done = subprocess.run(argv, cwd=ROOT, env={**kept, **self.environment}, check=True, stdout=subprocess.PIPE)
+        return [json.loads(line) for line in done.stdout.decode().splitlines() if line.startswith("{")]
+
+    def _role(self, name: str) -> "subprocess.Popen[bytes]":
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("DCT_", "DJANGO_"))}
+        argv = [sys.executable, "-m", "dct_site.command", "run", "--role", name, "--data", str(self.data)]
+        with (self.data / "log").open("ab") as log:
+            return subprocess.Popen(
+                argv, cwd=ROOT, env={**kept, **self.environment}, stdout=log, stderr=log, start_new_session=True
+            )
