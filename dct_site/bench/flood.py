@@ -66,13 +66,14 @@ def web(environment: Mapping[str, str]) -> Iterator[int]:
         port = listener.getsockname()[1]
         with subprocess.Popen(argv, cwd=ROOT, env=environment, pass_fds=[listener.fileno()]) as process:
             try:
-                eventually(lambda: _is_up(port), within_s=60)
+                eventually(lambda: is_alive(port), within_s=60)
                 yield port
             finally:
                 process.kill()
 
 
-def _is_up(port: int) -> bool:
+def is_alive(port: int) -> bool:
+    """Whether a web process answers there."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2) as answer:
             return bool(answer.status == 200)

@@ -5,12 +5,14 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from dct_site.bench.installation import ROOT, Installation, descendants
+from dct_site.bench.flood import is_alive
+from dct_site.bench.installation import READY_WITHIN_S, ROOT, Installation, descendants, eventually
+from dct_site.command.services import free_port
 
 OTHER_ROLES = ("worker", "agents", "tick")
 
@@ -25,22 +27,32 @@ class Place(Installation):
             **({"DCT_DATABASE_URL": database} if database else {}),
             **({"DCT_BROKER_URL": broker, "DCT_CHANNEL_URL": broker} if broker else {}),
         }
-        super().__init__("--demo", *(["--role", "web"] if broker else []), environment=self.environment, data=data)
+        self._port = free_port()
+        role = ["--role", "web", "--port", str(self._port)] if broker else []
+        super().__init__("--demo", *role, environment=self.environment, data=data)
         self._others: list[subprocess.Popen[bytes]] = []
 
     def start_all(self) -> None:
-        self.start()
+        """Start and wait until it is ready. Raises RuntimeError."""
+        beside = threading.Thread(target=self._start_others)
         if self.broker:
+            beside.start()
+        try:
+            self.start()
+        finally:
+            if self.broker:
+                beside.join()
+
+    def _start_others(self) -> None:
+        """Once web has brought the database up to date; it is not ready before they are there."""
+        with suppress(AssertionError):  # web never came up: who waits for it says so
+            eventually(lambda: is_alive(self._port), within_s=READY_WITHIN_S)
             self._others = [self._role(name) for name in OTHER_ROLES]
 
     def parents(self) -> list[int]:
         """Who starts the others again."""
         own = [self.process] if self.process is not None else []
         return [process.pid for process in (*own, *self._others)]
-
-    def where(self) -> Mapping[str, Any]:
-        """How to reach it now."""
-        return self.info
 
     def cut_the_power(self) -> None:
         """``kill -9`` of everything at once."""
