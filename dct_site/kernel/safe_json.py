@@ -1,7 +1,7 @@
 """JSON from outside that every later step can take: bounded, finite, and storable in PostgreSQL's jsonb.
 
-Byte screens choose who needs the closer look, and only numbers pass through Python code. On Python 3.11 a clean GitHub
-body of 2.7 kB takes 30 µs where `json.loads` takes 18; one of 10 kB that needs the closer look 147 µs and 69.
+Byte screens choose who needs the closer look; a body that is clean is read by the C scanner and by nothing else. On
+Python 3.11 a clean GitHub push of 6.6 kB takes 29 µs where `json.loads` takes 20.
 """
 
 import json
@@ -12,7 +12,10 @@ from typing import Any
 
 MAX_DEPTH = 64
 MAX_DIGITS = 1_000
+_BRACE, _BRACKET = b"{["
 _BOM = b"\xef\xbb\xbf"
+_STRIDE = 250
+_MAYBE_LONG = re.compile(rb"[0-9]{4}")
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _ONE_KIND = bytes.maketrans(b"[]", b"{}")
 _SURROGATE_PAIR = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
@@ -53,7 +56,8 @@ def loads(raw: bytes, *, max_bytes: int) -> Any:
     if screen(raw):
         _look_closer(raw)
     try:
-        return _decode(raw.decode("utf-8"))
+        text = raw.decode("utf-8")
+        return _scanned(text) if _MAYBE_LONG.search(raw[::_STRIDE]) is None else _decode(text)
     except UnicodeDecodeError as error:
         raise UnsafeJson(UnsafeReason.NOT_UTF8, f"The body is not UTF-8 (byte {error.start}).") from None
     except json.JSONDecodeError as error:
@@ -65,7 +69,10 @@ def loads(raw: bytes, *, max_bytes: int) -> Any:
 
 def screen(raw: bytes) -> bool:
     """Whether the bytes could hide nesting, NUL or half a surrogate pair; False means surely not. A few µs."""
-    return raw.count(b"{") + raw.count(b"[") > MAX_DEPTH or b"\\u0000" in raw or b"\\ud" in raw or b"\\uD" in raw
+    if raw.count(_BRACE) + raw.count(_BRACKET) > MAX_DEPTH:
+        return True
+    # From the end: Python looks for several bytes three times as fast that way. For one it is faster still.
+    return b"\\" in raw and max(raw.rfind(b"\\u0000"), raw.rfind(b"\\ud"), raw.rfind(b"\\uD")) >= 0
 
 
 def _look_closer(raw: bytes) -> None:
@@ -95,6 +102,18 @@ def _is_too_deep(brackets: bytes) -> bool:
     return bool(brackets)
 
 
+def _scanned(text: str) -> Any:
+    """The value of a text without integers of more than 1,000 digits; raises what `_decode` raises.
+
+    Whatever begins with white space, or is no JSON, is left to `_decode`.
+    """
+    try:
+        value, end = _scan(text, 0)
+    except (StopIteration, json.JSONDecodeError):
+        return _decode(text)
+    return value if end == len(text) else _decode(text)
+
+
 def _integer(digits: str) -> int:
     if len(digits) > MAX_DIGITS + digits.startswith("-"):
         message = f"The body has an integer of {len(digits)} digits; at most {MAX_DIGITS} are taken."
@@ -115,3 +134,4 @@ def _constant(name: str) -> float:
 
 _TOO_DEEP = f"The body is nested deeper than {MAX_DEPTH} levels."
 _decode = json.JSONDecoder(parse_int=_integer, parse_float=_finite, parse_constant=_constant).decode
+_scan = json.JSONDecoder(parse_float=_finite, parse_constant=_constant).scan_once  # type: ignore[attr-defined] # of the C decoder

@@ -84,6 +84,16 @@ def test_a_safe_body_is_taken_as_it_is(raw: bytes, value: Any) -> None:
     assert loads(raw, max_bytes=MAX) == value
 
 
+def test_an_integer_that_is_too_long_is_found_wherever_it_begins() -> None:
+    for before in range(0, 520, 3):
+        assert refusal(b"[" + b" " * before + b"1" * 1001 + b"]") == UnsafeReason.NUMBER_TOO_LONG
+
+
+@pytest.mark.parametrize("raw", [b' {"a": [1]}\r\n', b'{"a": [1]} ', b'\n{"a": [1]}'])
+def test_white_space_around_a_body_says_nothing(raw: bytes) -> None:
+    assert loads(raw, max_bytes=MAX) == {"a": [1]}
+
+
 def test_the_deepest_body_allowed_is_taken() -> None:
     raw = b"[" * MAX_DEPTH + b"]" * MAX_DEPTH
     assert json.dumps(loads(raw, max_bytes=MAX)).encode() == raw

@@ -44,7 +44,7 @@ from triggers.door.store import store
 from triggers.door.verify import Headers, refusal_of
 from triggers.door.writer import Writer
 from triggers.enums import Refusal
-from triggers.services.intake import Incoming, Receipt
+from triggers.services.intake import Incoming, Receipt, body_hash
 from workspaces import files
 from workspaces.enums import TrustTier
 
@@ -198,7 +198,9 @@ class Door:
             source=endpoint.source,
             delivery_key=delivery_key(endpoint, headers, value),
             body=body,
-            headers=kept(headers),
+            # Made here, so that nothing of it is done while the batch's transaction is open.
+            body_hash=body_hash(body),
+            headers_json=kept(headers),
             trust_tier=TrustTier.VERIFIED,
             received_at=now,
             generation=snapshot.generation,
@@ -236,7 +238,7 @@ class Door:
                 endpoint_id=endpoint.id,
                 source=endpoint.source,
                 body=body[:KEEP_BYTES],
-                headers=kept(headers),
+                headers_json=kept(headers),
                 received_at=self._now(),
                 rejection=refusal,
             )

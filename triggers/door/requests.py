@@ -3,9 +3,10 @@
 import asyncio
 import hashlib
 import re
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, MutableMapping
 from functools import lru_cache
 from http import HTTPStatus
+from json.encoder import encode_basestring_ascii as quoted
 from typing import Any
 
 from dct_site.kernel import safe_json
@@ -19,6 +20,7 @@ from triggers.sources.body import FORM, payload_of_form, value_at
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 REDACTED = "•••"
+_REDACTED_JSON = quoted(REDACTED)
 _GITHUB_ID = b"x-github-delivery"
 LET_PASS_BYTES = 64 * 1024 * 1024
 _LONGEST_KEY = 300
@@ -76,9 +78,12 @@ async def read_body(receive: Receive, limit: int, budget: Budget, reserved: int)
 
 async def read_in_time(receive: Receive, limit: int, budget: Budget, reserved: int, deadline_s: float) -> bytes:
     """As ``read_body``; raises Problem (408) where the body is not there within ``deadline_s``."""
+    reading = _Begun(read_body(receive, limit, budget, reserved))
+    if reading.is_done:
+        return reading.result
     try:
         async with asyncio.timeout(deadline_s):
-            return await read_body(receive, limit, budget, reserved)
+            return await reading
     except TimeoutError:
         raise Problem(
             HTTPStatus.REQUEST_TIMEOUT,
@@ -86,6 +91,28 @@ async def read_in_time(receive: Receive, limit: int, budget: Budget, reserved: i
             "The body did not arrive in time. Send it again.",
             connection="close",
         ) from None
+
+
+class _Begun:
+    """A reading whose first step is taken at once: most bodies are there already, and need no clock."""
+
+    def __init__(self, reading: Coroutine[Any, Any, bytes]) -> None:
+        self.result = b""
+        self._reading = reading
+        try:
+            self._waits_for = reading.send(None)
+            self.is_done = False
+        except StopIteration as done:
+            self.result = done.value
+            self.is_done = True
+
+    def __await__(self) -> Generator[Any, Any, bytes]:
+        try:
+            yield self._waits_for
+        except BaseException as error:
+            self._reading.throw(error)
+            raise
+        return (yield from self._reading.__await__())
 
 
 async def let_pass(receive: Receive, headers: Headers, deadline_s: float) -> None:
@@ -141,26 +168,28 @@ def delivery_key(endpoint: Endpoint, headers: Headers, value: Any) -> str | None
     return None
 
 
-def kept(headers: Headers) -> dict[str, str]:
-    """What is stored of the headers: signatures as they came, whatever smells of a credential redacted."""
+def kept(headers: Headers) -> str:
+    """What is stored of the headers, as a JSON object: signatures as they came, whatever smells of a credential
+    redacted.
+    """
     found: dict[str, str] = {}
     for name, value in headers.items():
         word, is_secret = _word(name)
         if word and len(found) < _MOST_HEADERS:
-            found[word] = REDACTED if is_secret else _line(value)
-    return found
+            found[word] = _REDACTED_JSON if is_secret else _line(value)
+    return "{" + ", ".join([f"{word}: {line}" for word, line in found.items()]) + "}"
 
 
 @lru_cache(maxsize=1024)
 def _word(name: bytes) -> tuple[str, bool]:
-    """A header's name as text, and whether its value is a secret."""
+    """A header's name in JSON (empty where nothing is left of it), and whether its value is a secret."""
     word = _NOT_TEXT.sub("", name.decode("latin-1"))[:100]
-    return word, bool(_SECRET.search(word)) and not _SIGNATURE.search(word)
+    return word and quoted(word), bool(_SECRET.search(word)) and not _SIGNATURE.search(word)
 
 
 def _line(value: bytes) -> str:
     text = value.decode("latin-1")
-    return (text if text.isprintable() else _NOT_TEXT.sub("", text))[:_LONGEST_VALUE]
+    return quoted((text if text.isprintable() else _NOT_TEXT.sub("", text))[:_LONGEST_VALUE])
 
 
 def _key(found: Any) -> str | None:

@@ -128,7 +128,8 @@ class SqliteStore:
     def _execute(self, statement: str, values: Sequence[Any]) -> Rows:
         if self._connection is None:
             self._connection = _connect(self._path)
-        return self._connection.execute(statement, values).fetchall()
+        cursor = self._connection.execute(statement, values)
+        return cursor.fetchall() if cursor.description else [(cursor.rowcount,)]
 
 
 class PostgresStore:
@@ -193,7 +194,7 @@ class PostgresStore:
     def _execute(self, statement: str, values: Sequence[Any]) -> Rows:
         # In binary: as text, psycopg escapes each byte of each body by a regular expression (250 µs a delivery).
         cursor = self._session().execute(statement.replace("%s", "%b").encode(), values)
-        return cursor.fetchall() if cursor.description else []
+        return cursor.fetchall() if cursor.description else [(cursor.rowcount,)]
 
 
 _POSTGRES_PARAMS = ("host", "port", "user", "password", "dbname", "sslmode", "sslrootcert", "sslcert", "sslkey")

@@ -6,6 +6,7 @@ generic webhook must not swallow everything after the first); a rejected one cla
 """
 
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,8 +29,8 @@ CHUNK = 500
 class Incoming:
     """Something that arrived, as it arrived. ``headers`` are redacted already; ``delivery_key`` is the sender's id.
 
-    ``generation`` is what it was verified under (0: the one at the time of storing). ``body_hash`` may be given where
-    it was computed before.
+    ``generation`` is what it was verified under (0: the one at the time of storing). ``body_hash`` and
+    ``headers_json`` may be given where they were made before, outside the transaction.
     """
 
     connection_id: int
@@ -44,6 +45,7 @@ class Incoming:
     generation: int = 0
     rejection: str = ""
     body_hash: str = ""
+    headers_json: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ def store(sql: Statements, incoming: Sequence[Incoming], generation_now: int) ->
     if not incoming:
         return []
     ids = sql.next_ids(len(incoming))
-    rows = [_row(one, delivery_id, generation_now) for one, delivery_id in zip(incoming, ids, strict=True)]
+    rows = [_row(sql, one, key, generation_now) for one, key in zip(incoming, ids, strict=True)]
     fresh, stand_in = _collapse(sql, rows)
     inserted = sql.insert(fresh) if fresh else set()
     overtaken = [row for row in fresh if row.id not in inserted]
@@ -87,7 +89,7 @@ def store(sql: Statements, incoming: Sequence[Incoming], generation_now: int) ->
     if pending := [row.id for row in fresh if row.id in inserted and not row.rejection]:
         sql.add_pending(pending)
     if stand_in:
-        sql.count_duplicates(Counter(stand_in.values()), max(row.received_at for row in rows))
+        sql.count_duplicates(Counter(stand_in.values()), max(one.received_at for one in incoming))
     conflicts = {row.id for row in fresh if row.key_conflict}
     return [Receipt(stand_in.get(row.id, row.id), row.id in stand_in, row.id in conflicts) for row in rows]
 
@@ -121,7 +123,7 @@ def _collapse(sql: Statements, rows: Sequence[Row]) -> tuple[list[Row], dict[int
         if identity in by_identity:
             stand_in[row.id] = by_identity[identity]
             continue
-        fresh.append(_in_conflict(row) if key in used else row)
+        fresh.append(row._replace(key_conflict=True) if key in used else row)
         by_identity[identity] = row.id
         used.add(key)
     return fresh, stand_in
@@ -134,30 +136,26 @@ def _overtaken_by(sql: Statements, rows: Sequence[Row]) -> dict[int, int]:
     return {row.id: stored[row.connection_id, row.delivery_key, row.body_hash] for row in rows if row.delivery_key}
 
 
-def _row(one: Incoming, delivery_id: int, generation_now: int) -> Row:
+def _row(sql: Statements, one: Incoming, delivery_id: int, generation_now: int) -> Row:
     return Row(
-        id=delivery_id,
-        connection_id=one.connection_id,
-        endpoint_id=one.endpoint_id,
-        source=one.source,
-        origin=one.origin,
-        delivery_key=None if one.rejection else one.delivery_key,
-        body=one.body,
-        body_hash=one.body_hash or body_hash(one.body),
-        headers=one.headers,
-        rejection=one.rejection,
-        key_conflict=False,
-        trust_tier=one.trust_tier,
-        generation=one.generation or generation_now,
-        received_at=one.received_at,
+        delivery_id,
+        one.connection_id,
+        one.endpoint_id,
+        one.source,
+        one.origin,
+        None if one.rejection else one.delivery_key,
+        one.body,
+        one.body_hash or body_hash(one.body),
+        one.headers_json or json.dumps(one.headers),
+        one.rejection,
+        False,  # no key conflict that is known of
+        one.trust_tier,
+        one.generation or generation_now,
+        sql.time(one.received_at),
     )
-
-
-def _in_conflict(row: Row) -> Row:
-    return Row(**{name: getattr(row, name) for name in Row.__slots__} | {"key_conflict": True})
 
 
 def _execute(statement: str, values: Sequence[Any]) -> Rows:
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
-        return list(cursor.fetchall()) if cursor.description else []
+        return list(cursor.fetchall()) if cursor.description else [(cursor.rowcount,)]

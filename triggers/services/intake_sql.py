@@ -5,24 +5,24 @@ inside the caller's transaction. One statement per table and batch: with one ins
 half as much.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from itertools import chain
+from typing import Any, NamedTuple
 
 Rows = list[tuple[Any, ...]]
 Execute = Callable[[str, Sequence[Any]], Rows]
-"""Runs one statement and returns its rows (an empty list where it has none)."""
+"""Runs one statement and returns its rows; of one that has none, how many it changed: ``[(count,)]``."""
 
 Key = tuple[int, str]
 """(connection id, delivery key)"""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row of ``triggers_delivery``, ready to be stored."""
+class Row(NamedTuple):
+    """One row of ``triggers_delivery`` as its columns hold it: ``headers`` as JSON, ``received_at`` by
+    ``Statements.time``.
+    """
 
     id: int
     connection_id: int
@@ -32,18 +32,16 @@ class Row:
     delivery_key: str | None
     body: bytes
     body_hash: str
-    headers: Mapping[str, str]
+    headers: str
     rejection: str
     key_conflict: bool
     trust_tier: str
     generation: int
-    received_at: datetime
+    received_at: Any
 
 
-_COLUMNS = (
-    "id, connection_id, endpoint_id, source, origin, delivery_key, body, body_hash, headers, rejection, key_conflict,"
-    " trust_tier, generation, received_at"
-)
+_COLUMNS = ", ".join(Row._fields)
+_GROUP = ", ".join(["{0}"] * len(Row._fields))
 
 
 class Statements:
@@ -77,13 +75,18 @@ class Statements:
 
     def insert(self, rows: Sequence[Row]) -> set[int]:
         """Insert rows and return the ids that went in: the others were there already."""
-        group = "(" + ", ".join([self.mark] * 14) + ")"
-        inserted = self.execute(
+        group = f"({_GROUP.format(self.mark)})"
+        # Not RETURNING: Python lets go of its lock for each row that comes back, and has to fight for it again.
+        changed = self.execute(
             f"INSERT INTO triggers_delivery ({_COLUMNS}) VALUES {_groups(group, len(rows))}"  # noqa: S608 - marks only
-            " ON CONFLICT DO NOTHING RETURNING id",
-            [value for row in rows for value in self._values(row)],
+            " ON CONFLICT DO NOTHING",
+            list(chain.from_iterable(rows)),
         )
-        return {row[0] for row in inserted}
+        ids = [row.id for row in rows]
+        if changed == [(len(ids),)]:
+            return set(ids)
+        stored = self.execute(f"SELECT id FROM triggers_delivery WHERE id IN ({_groups(self.mark, len(ids))})", ids)  # noqa: S608 - marks only
+        return {row[0] for row in stored}
 
     def add_pending(self, ids: Sequence[int]) -> None:
         """Make the deliveries work for the decider."""
@@ -116,25 +119,9 @@ class Statements:
 
     def time(self, at: datetime) -> Any:
         """A moment as the database's columns hold it."""
-        return at.astimezone(UTC).replace(tzinfo=None).isoformat(" ")
-
-    def _values(self, row: Row) -> tuple[Any, ...]:
-        return (
-            row.id,
-            row.connection_id,
-            row.endpoint_id,
-            row.source,
-            row.origin,
-            row.delivery_key,
-            row.body,
-            row.body_hash,
-            json.dumps(row.headers),
-            row.rejection,
-            row.key_conflict,
-            row.trust_tier,
-            row.generation,
-            self.time(row.received_at),
-        )
+        if at.tzinfo is not UTC:
+            at = at.astimezone(UTC)
+        return at.isoformat(" ")[: -len("+00:00")]
 
 
 _POSTGRES_TYPES = (
@@ -170,7 +157,7 @@ class PostgresStatements(Statements):
     def insert(self, rows: Sequence[Row]) -> set[int]:
         """As above. Sorted by key, so that two servers with the same keys never wait for each other in a circle."""
         ordered = sorted(rows, key=lambda row: (row.connection_id, row.delivery_key or "", row.body_hash))
-        columns = list(zip(*(self._values(row) for row in ordered), strict=True))
+        columns = list(zip(*ordered, strict=True))
         arrays = ", ".join(f"%s::{kind}[]" for kind in _POSTGRES_TYPES)
         inserted = self.execute(
             f"INSERT INTO triggers_delivery ({_COLUMNS}) SELECT * FROM unnest({arrays})"  # noqa: S608 - marks only
