@@ -1,7 +1,9 @@
 """The door's one writer: a thread that commits whatever waits, together, before anybody is answered.
 
 Batches are natural: what arrived while the last commit was under way goes into the next one, and nothing waits for
-company. Each batch reads the generation it commits under; where that moved, every request in it is verified again.
+company. What one round of the event loop brought is handed over together: a thread that is woken for each request
+fights the event loop for Python's lock. Each batch reads the generation it commits under; where that moved, every
+request in it is verified again.
 """
 
 import asyncio
@@ -49,7 +51,10 @@ class Writer:
         self._store = own
         self._endpoints = endpoints
         self._now = now
-        self._waiting: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
+        self._round: list[Waiting] = []
+        self._handed: queue.SimpleQueue[list[Waiting] | None] = queue.SimpleQueue()
+        self._taken: list[Waiting] = []
+        self._is_closing = False
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._run, name="door-writer", daemon=True)
         self._thread.start()
@@ -57,20 +62,24 @@ class Writer:
     async def submit(self, path: str, headers: Headers, incoming: Incoming) -> Answer:
         """Wait for the commit. A request whose client goes away is stored all the same."""
         waiting = Waiting(path, headers, incoming, self._loop.create_future())
-        self._waiting.put(waiting)
+        if not self._round:
+            self._loop.call_soon(self._hand_over)
+        self._round.append(waiting)
         return await waiting.answered
 
     async def close(self) -> None:
         """Commit what waits and end the thread."""
-        self._waiting.put(None)
+        self._hand_over()
+        self._handed.put(None)
         await self._loop.run_in_executor(None, self._thread.join)
+
+    def _hand_over(self) -> None:
+        handed, self._round = self._round, []
+        self._handed.put(handed)
 
     def _run(self) -> None:
         is_open = True
-        while is_open:
-            batch, is_open = self._next_batch()
-            if not batch:
-                continue
+        while is_open and (batch := self._next_batch()):
             self.batches += 1
             try:
                 self._commit(batch)
@@ -83,17 +92,17 @@ class Writer:
         self._store.close()
         self._endpoints.leave_thread()
 
-    def _next_batch(self) -> tuple[list[Waiting], bool]:
-        batch: list[Waiting] = []
+    def _next_batch(self) -> list[Waiting]:
+        """At most MOST of those that wait, in order; none when the writer is closed and nobody waits any more."""
         try:
-            while len(batch) < MOST:
-                waiting = self._waiting.get(block=not batch)
-                if waiting is None:
-                    return batch, False
-                batch.append(waiting)
+            while len(self._taken) < MOST and not self._is_closing:
+                handed = self._handed.get(block=not self._taken)
+                self._is_closing = handed is None
+                self._taken += handed or []
         except queue.Empty:
             pass
-        return batch, True
+        batch, self._taken = self._taken[:MOST], self._taken[MOST:]
+        return batch
 
     def _commit(self, batch: Sequence[Waiting]) -> None:
         """Give everyone in the batch an answer; a batch that the database refuses is halved until the culprit stands
