@@ -1,6 +1,7 @@
 """What a process that others wait for asks of Python: short turns between threads, and no long garbage collections."""
 
 import gc
+import resource
 import sys
 
 SWITCH_INTERVAL_S = 0.0001
@@ -12,6 +13,12 @@ all.
 def take_short_turns() -> None:
     """Let no thread keep the others waiting for longer than SWITCH_INTERVAL_S."""
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+
+
+def take_all_descriptors() -> None:
+    """Open as many connections as the system allows: many a shell's 1,024 are used up by as many slow clients."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def leave_out_what_stays() -> None:

@@ -23,6 +23,7 @@ def main(argv: list[str]) -> int:
     args = parser.parse_args(argv)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dct_site.settings")
     interpreter.take_short_turns()
+    interpreter.take_all_descriptors()
     django.setup()
     configure(role="web", as_json=settings.PRODUCTION)
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -5,12 +5,13 @@ import json
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
-from unittest.mock import patch
+from unittest.mock import Mock, patch
 
 import uvicorn
 from django.test import Client
 from uvicorn.server import ServerState
 
+from dct_site import interpreter
 from tests.abuse import NOT_SAFE
 from tests.factories.accounts import make_user
 from tests.promises.doorway import Doorway
@@ -65,6 +66,14 @@ class Connection:
             if not timer.is_cancelled:
                 timer.call()
 
+    def fill(self) -> None:
+        """The client reads nothing of an answer."""
+        self._protocol.pause_writing()
+
+    def drain(self) -> None:
+        """It goes on reading."""
+        self._protocol.resume_writing()
+
     def end(self) -> None:
         self._protocol.connection_lost(None)
         self._loop.close()
@@ -76,13 +85,21 @@ class Connection:
             self.timers.append(timer)
             return timer
 
-        return SimpleNamespace(call_later=call_later, create_task=self._loop.create_task)
+        return SimpleNamespace(call_later=call_later, create_task=self._begin)
+
+    def _begin(self, work: Any, **_: Any) -> Any:
+        """Requests go nowhere here."""
+        work.close()
+        return Mock()
 
     def _as_transport(self) -> Any:
         return SimpleNamespace(
             close=lambda: setattr(self, "is_closed", True),
+            abort=lambda: setattr(self, "is_closed", True),
             is_closing=lambda: self.is_closed,
             get_extra_info=lambda *_: None,
+            pause_reading=lambda: None,
+            resume_reading=lambda: None,
             write=lambda _: None,
         )
 
@@ -116,6 +133,56 @@ def a_header_without_limit_is_cut_off() -> None:
     is_closed = client.is_closed
     client.end()
     assert is_closed, "a header of 80 kB is still read"
+
+
+def a_body_that_loses_its_pace_is_cut_off() -> None:
+    """Promise 8: to a page or the API too; one that comes at its pace is waited for, however long it is."""
+    head = b"POST /api/v1/triggers/ HTTP/1.1\r\nHost: x\r\n"
+    for slow in (head + b"Content-Length: 9\r\n\r\n{", head + b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"):
+        client = Connection()
+        client.send(slow)
+        client.let_time_pass()
+        is_closed = client.is_closed
+        client.end()
+        assert is_closed, "a body that stops in the middle is waited for without end"
+    steady = Connection()
+    steady.send(head + b"Content-Length: 1000000\r\n\r\n")
+    for _ in range(12):
+        begun = [timer for timer in steady.timers if not timer.is_cancelled]
+        steady.send(b"x" * 70_000)
+        assert all(timer.is_cancelled for timer in begun), "a body that keeps its pace is not given more time"
+    steady.send(b"x" * 160_000)
+    steady.let_time_pass()
+    is_closed = steady.is_closed
+    steady.end()
+    assert not is_closed, "a body that is there was cut off"
+
+
+def an_answer_that_nobody_reads_is_given_up() -> None:
+    """Promise 8: who reads on is waited for."""
+    client, reader = Connection(), Connection()
+    for one in (client, reader):
+        one.send(b"GET /login/ HTTP/1.1\r\nHost: x\r\n\r\n")
+        one.fill()
+        if one is reader:
+            one.drain()
+        one.let_time_pass()
+    kept = (client.is_closed, reader.is_closed)
+    client.end()
+    reader.end()
+    assert kept != (False, False), "an answer that nobody reads is kept without end"
+    assert kept == (True, False), "who read its answer was cut off"
+
+
+def connections_are_as_many_as_the_system_allows() -> None:
+    """Promise 8: a thousand slow clients are no reason to take no other."""
+    limits = [(1024, 20_000)]
+    with (
+        patch("dct_site.interpreter.resource.getrlimit", lambda _: limits[-1]),
+        patch("dct_site.interpreter.resource.setrlimit", lambda _, wanted: limits.append(wanted)),
+    ):
+        interpreter.take_all_descriptors()
+    assert limits[-1] == (20_000, 20_000), f"web opens at most {limits[-1][0]} connections where 20000 may be"
 
 
 def a_body_without_end_is_cut_off_and_gives_its_room_back() -> None:

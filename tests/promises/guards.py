@@ -150,6 +150,18 @@ GUARDS = (
         "a header of 80 kB is still read",
     ),
     Guard(
+        8, "bodies have a pace, wherever they go", bytes_and_time.a_body_that_loses_its_pace_is_cut_off,
+        taken_out.the_bodys_pace, "a body that stops in the middle is waited for",
+    ),
+    Guard(
+        8, "answers have a time to be read", bytes_and_time.an_answer_that_nobody_reads_is_given_up,
+        taken_out.the_readers_time, "an answer that nobody reads is kept",
+    ),
+    Guard(
+        8, "web opens as many connections as it may", bytes_and_time.connections_are_as_many_as_the_system_allows,
+        taken_out.all_descriptors, "at most 1024 connections",
+    ),
+    Guard(
         8, "bodies have a time", bytes_and_time.a_body_without_end_is_cut_off_and_gives_its_room_back,
         taken_out.the_bodys_time, "a body that never comes is waited for",
     ),

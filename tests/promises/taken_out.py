@@ -10,6 +10,7 @@ from unittest.mock import patch
 import psycopg
 from django.db import connections
 
+from dct_site import interpreter
 from dct_site.kernel import safe_json
 from dct_site.kernel.rest.parsers import SafeJSONParser
 from triggers.door import app, verify, writer
@@ -205,6 +206,18 @@ def the_headers_time() -> Out:
 
 def the_headers_size() -> Out:
     return patch("triggers.door.protocol.MOST_HEADER_BYTES", UNLIMITED)
+
+
+def the_bodys_pace() -> Out:
+    return patch.object(PatientProtocol, "_keep_pace", lambda self, count: None)
+
+
+def the_readers_time() -> Out:
+    return patch.object(PatientProtocol, "pause_writing", lambda self: None)
+
+
+def all_descriptors() -> Out:
+    return patch.object(interpreter, "take_all_descriptors", lambda: None)
 
 
 def the_bodys_time() -> Out:
