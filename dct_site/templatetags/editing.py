@@ -1,12 +1,15 @@
 """Stored conditions made ready to edit: groups, and leaves whose fields come from the schema beside each leaf."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 Shown = dict[str, Any]
 
 GROUPS = ("all", "any", "none")
+# What a line of a leaf has behind the leaf's own pointer.
+_KEY = re.compile(r"/config/[^/]+$")
 
 # The details that a leaf is mostly used with; the other shared ones wait in a fold. A leaf's own fields always show.
 SHARED = frozenset(
@@ -36,7 +39,13 @@ def _field_kind(schema: Mapping[str, Any]) -> str:
         return "select"
     named = schema.get("type")
     types = {named} if isinstance(named, str) else set(named or ())
-    for type_, kind in (("boolean", "bool"), ("integer", "number"), ("array", "list"), ("string", "text")):
+    for type_, kind in (
+        ("object", "tree"),
+        ("boolean", "bool"),
+        ("integer", "number"),
+        ("array", "list"),
+        ("string", "text"),
+    ):
         if type_ in types:
             return kind
     return "json"
@@ -50,17 +59,19 @@ def _as_text(kind: str, value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _fields(leaf: Mapping[str, Any], config: Mapping[str, Any]) -> list[Shown]:
+def _fields(leaf: Mapping[str, Any], config: Mapping[str, Any], catalogue: Sequence[Mapping[str, Any]]) -> list[Shown]:
     schema = leaf["schema"]
     fields = []
     for key, below in schema["properties"].items():
         kind, value = _field_kind(below), config.get(key)
+        is_tree = kind == "tree"
         fields.append(
             {
                 "key": key,
                 "label": below.get("title", key),
                 "kind": kind,
-                "value": _as_text(kind, value),
+                "value": "" if is_tree else _as_text(kind, value),
+                "root": editable_tree(value, catalogue) if is_tree else None,
                 "checked": value is True,
                 "options": below.get("enum", ()),
                 "example": (below.get("examples") or [""])[0],
@@ -73,14 +84,19 @@ def _fields(leaf: Mapping[str, Any], config: Mapping[str, Any]) -> list[Shown]:
     return fields
 
 
-def editable_leaf(leaf: Mapping[str, Any], config: Mapping[str, Any]) -> Shown:
-    """One leaf of the catalogue (``type, version, title, schema``) with its fields filled from ``config``."""
-    fields = _fields(leaf, config)
+def editable_leaf(
+    leaf: Mapping[str, Any], config: Mapping[str, Any], catalogue: Sequence[Mapping[str, Any]] = ()
+) -> Shown:
+    """One leaf of the catalogue (``type, version, title, schema, consults_events``) with its fields filled from
+    ``config``. A tree inside it is drawn with the rest of the ``catalogue``.
+    """
+    fields = _fields(leaf, config, catalogue)
     return {
         "is_group": False,
         "type": leaf["type"],
         "version": leaf["version"],
         "title": leaf["title"],
+        "consults_events": leaf.get("consults_events", False),
         "main": [field for field in fields if field["is_main"]],
         "more": [field for field in fields if not field["is_main"]],
     }
@@ -112,7 +128,7 @@ def editable_tree(conditions: Any, catalogue: Sequence[Mapping[str, Any]]) -> Sh
         name, version, config = node.get("type"), node.get("version", 1), node.get("config") or {}
         is_sound = isinstance(name, str) and isinstance(version, int) and isinstance(config, Mapping)
         leaf = known.get((name, version)) if is_sound else None
-        return editable_leaf(leaf, config) if leaf else _unknown_leaf(node)
+        return editable_leaf(leaf, config, catalogue) if leaf else _unknown_leaf(node)
 
     if isinstance(conditions, list):
         conditions = {"any": conditions}
@@ -126,11 +142,12 @@ def marks(node: Mapping[str, Any] | None) -> dict[str, Shown]:
     found: dict[str, Shown] = {}
 
     def walk(part: Mapping[str, Any]) -> None:
-        # A leaf that asks several things is a group whose lines share its pointer; the group's verdict stands.
-        place = part["path"].split("/config/", 1)[0]
-        found.setdefault(
-            place, {"holds": part["holds"], "actual": part.get("actual", ""), "note": part.get("note", "")}
-        )
+        # A leaf that asks several things is a group whose lines share its pointer; the group's verdict stands. What
+        # stands at a place of its own is a tree inside a leaf.
+        said = {"holds": part["holds"], "actual": part.get("actual", ""), "note": part.get("note", "")}
+        found.setdefault(_KEY.sub("", part["path"]), said)
+        if part.get("children"):
+            found.setdefault(part["path"], said)
         for child in part.get("children") or ():
             walk(child)
 

@@ -64,6 +64,40 @@ def test_a_leaf_unknown_here_is_kept_as_it_is() -> None:
     assert (leaf["type"], leaf["kept"]) == ("moon_phase", '{"full": true}')
 
 
+def test_a_tree_inside_a_leaf_is_a_tree_to_edit_that_offers_only_what_looks_at_one_event() -> None:
+    config = {"after": [{"type": "new_message"}], "without": {"type": "mention", "config": {"who": ["ana"]}}}
+    leaf = editable_tree({"all": [{"type": "absence", "config": config}]}, LEAVES)["children"][0]
+    assert leaf["consults_events"]
+    shown = fields(leaf)
+    assert (shown["after"]["kind"], shown["after"]["is_main"]) == ("tree", True)
+    assert shown["after"]["root"]["kind"] == "any"
+    (mention,) = shown["without"]["root"]["children"]
+    assert fields(mention)["who"]["value"] == "ana"
+    assert not mention["consults_events"]
+    assert fields(editable_leaf(leaf={**LEAVES[0]}, config={}))["after"]["root"]["children"] == []
+
+
+def test_what_is_no_tree_where_one_should_be_is_an_empty_one() -> None:
+    leaf = editable_tree({"all": [{"type": "absence", "config": {"after": 5}}]}, LEAVES)["children"][0]
+    assert fields(leaf)["after"]["root"]["children"] == []
+
+
+def test_marks_reach_into_a_tree_inside_a_leaf() -> None:
+    path = "/all/0/config/then"
+    line = {"path": f"{path}/any/0/config/who", "holds": False, "actual": "nobody"}
+    other = {"path": f"{path}/any/1", "holds": None}
+    group = {"path": path, "holds": False, "actual": "0 of 1", "children": [line, other]}
+    then = {"path": path, "holds": False, "children": [group]}
+    found = marks({"path": "/all/0", "holds": False, "children": [then]})
+    assert {place: mark["holds"] for place, mark in found.items()} == {
+        "/all/0": False,
+        path: False,
+        f"{path}/any/0": False,
+        f"{path}/any/1": None,
+    }
+    assert found[f"{path}/any/0"]["actual"] == "nobody"
+
+
 def test_marks_carry_the_verdict_of_each_part_of_the_tree() -> None:
     line = {"path": "/all/0/config/from_user", "holds": False, "actual": "bob", "note": "", "children": []}
     part = {"path": "/all/0", "holds": None, "actual": "", "note": "gone", "children": [line]}

@@ -26,6 +26,16 @@ STORED = {
             ]
         },
         {"type": "moon_phase", "version": 2, "config": {"full": True}},
+        {
+            "type": "sequence",
+            "version": 1,
+            "config": {
+                "first": {"any": [{"type": "sender", "version": 1, "config": {"allow": ["ana"]}}]},
+                "then": {"all": [{"none": [{"type": "assignee_change", "version": 1, "config": {}}]}]},
+                "within_s": 60,
+                "per": "item",
+            },
+        },
     ]
 }
 PROBLEM = {
@@ -94,7 +104,7 @@ def test_a_group_changes_its_kind_and_a_condition_can_be_removed(page: Page, stu
 def test_a_condition_moves_by_keyboard(page: Page, stub: LiveStub) -> None:
     page.locator("[data-type=new_comment] input").first.focus()
     page.keyboard.press("Alt+ArrowDown")
-    assert [next(iter(node)) for node in saved(page, stub)["all"]] == ["any", "type", "none", "type"]
+    assert [next(iter(node)) for node in saved(page, stub)["all"]] == ["any", "type", "none", "type", "type"]
 
 
 def test_a_problem_stands_at_its_place_without_its_path(page: Page) -> None:
@@ -121,3 +131,14 @@ def test_an_unsaved_change_is_marked_until_the_server_has_it(page: Page) -> None
     expect(page.locator("#draft[data-unsaved]")).to_have_count(1)
     on_the_way.pop().continue_()
     expect(page.locator("#draft[data-unsaved]")).to_have_count(0)
+
+
+def test_a_tree_inside_a_leaf_is_edited_like_the_one_around_it(page: Page, stub: LiveStub) -> None:
+    inside = page.get_by_role("group", name="First", exact=True)
+    choice = inside.get_by_label("Add a condition to this group")
+    offered = choice.evaluate("(select) => [...select.options].map((option) => option.value)")
+    assert "mention" in offered
+    assert not {"count", "sequence", "absence"} & set(offered)
+    choice.select_option("thread_reply")
+    first = saved(page, stub)["all"][4]["config"]["first"]
+    assert [node["type"] for node in first["any"]] == ["sender", "thread_reply"]

@@ -72,6 +72,11 @@ class TriedSerializer(serializers.Serializer[Any]):
     until = serializers.DateTimeField(allow_null=True)
     detail = serializers.CharField()
     because = serializers.DictField(help_text="The reason tree: each condition, what it expected, what it found.")
+    would_arm = serializers.ListField(
+        child=serializers.DateTimeField(),
+        help_text="It would arm watches until then, unless one of the item runs already. A dry run arms none.",
+    )
+    would_disarm = serializers.BooleanField(help_text="It would disarm the item's watches.")
 
 
 class TriedAnswer(serializers.Serializer[Any]):

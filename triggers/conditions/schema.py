@@ -39,9 +39,17 @@ def validate(tree: Any, *, root: str = "conditions") -> list[Problem]:
 
 
 def catalogue() -> list[dict[str, Any]]:
-    """Every condition type for editors and API clients: type, version, title, JSON schema of its config."""
+    """Every condition type for editors and API clients: type, version, title, JSON schema of its config, and whether
+    it looks at other events: then it cannot stand in a tree inside another one.
+    """
     return [
-        {"type": leaf.type, "version": leaf.version, "title": leaf.title, "schema": leaf.schema}
+        {
+            "type": leaf.type,
+            "version": leaf.version,
+            "title": leaf.title,
+            "schema": leaf.schema,
+            "consults_events": leaf.consults_events,
+        }
         for leaf in sorted(LEAVES, key=lambda leaf: (leaf.type, leaf.version))
     ]
 

@@ -112,7 +112,9 @@ def backtest(
     The window holds what was decided from ``since`` to before ``until``, and of that what was there when it began.
 
     It is asked what the conditions and the rules would have said then: hop limit, own writes, lateness, age and a
-    cooldown that begins free. Pauses and rights are of now and are not asked. Raises InvalidDocument and StaleCursor.
+    cooldown that begins free. What looks at other events cannot be told here, nor can what would have come of an event
+    that arms a watch: both count as undecided. Pauses and rights are of now and are not asked. Raises InvalidDocument
+    and StaleCursor.
     """
     if problems := document_problems(document=document, owner=by):
         raise InvalidDocument(problems)

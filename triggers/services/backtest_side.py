@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from triggers.conditions.absences import absences
 from triggers.conditions.facts import EventFacts, ItemFacts
 from triggers.documents import read
 from triggers.enums import Outcome, TriggerStatus
@@ -41,6 +42,7 @@ class Side:
         self._raw = document
         self._document = read(document)
         self._holds = compiled(document.get("conditions"))
+        self._arms = [compiled(one.after) for one in absences(document.get("conditions"))]
         self.cooling = cooling
 
     def answer(self, event: Event, facts: EventFacts, item: ItemFacts | None, own_actors: Sequence[str]) -> Told:
@@ -49,6 +51,9 @@ class Side:
             return Told("")
         holds = self._holds(facts, item)
         if holds is None:
+            return Told(Outcome.ERROR)
+        if not holds and event.item_id is not None and any(arms(facts, item) for arms in self._arms):
+            # Whether its time would have passed in silence is not looked at here: that is no "no".
             return Told(Outcome.ERROR)
         return self._matched(event, own_actors) if holds else Told(Outcome.NOT_MATCHED)
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from triggers.conditions.facts import EventFacts, ItemFacts
+from triggers.conditions.leaves.absence import Wanted
 from triggers.enums import Outcome
 from triggers.models import Event, Replay
 from triggers.services.decide_bounds import Work
@@ -36,6 +37,9 @@ class Answer:
     expires_at: datetime | None = None
     counted: list[Event] | None = None
     """The other events that it rests on; None where it looked at none."""
+    would_arm: tuple[Wanted, ...] = ()
+    would_disarm: bool = False
+    """Of a dry run: what a live event would have done beside its answer."""
 
 
 @dataclass

@@ -58,6 +58,8 @@ class Judge:
             return None
         answer = self._told(one, asked, verdict)
         answer.counted = past.counted
+        if self._is_trial and asked.planned.slot is not None:
+            answer.would_arm, answer.would_disarm = self._watches.would(one, asked.facts, asked.item)
         if unwatched:
             answer.facts = {**answer.facts, "not_watched": unwatched}
         return answer

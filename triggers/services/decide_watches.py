@@ -81,6 +81,12 @@ class Watches:
                 problem = self._apply(one, planned, slot, absence.want, breaks=breaks, arms=arms) or problem
         return problem
 
+    def would(self, one: Candidate, event: EventFacts, item: ItemFacts | None) -> tuple[tuple[Wanted, ...], bool]:
+        """The absences that an event would arm, and whether it would disarm any; nothing is noted."""
+        waits = self._waits.get(one.id, ())
+        arms = tuple(absence.want for absence in waits if absence.after(event, item) is True)
+        return arms, any(absence.without(event, item) is True for absence in waits)
+
     def _apply(self, one: Candidate, planned: Planned, slot: Slot, want: Wanted, *, breaks: bool, arms: bool) -> str:
         at = planned.event.accepted_at
         place = (one.id, -id(slot) if slot.is_new else int(slot.row.pk), want.name)

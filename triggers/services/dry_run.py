@@ -9,11 +9,13 @@ from typing import Any
 from accounts.enums import Source
 from accounts.models import Connection, User
 from triggers.conditions.describe import summary
+from triggers.conditions.tree import normalise
 from triggers.conditions.verdict import Node, Verdict
 from triggers.documents import read
 from triggers.enums import Origin, Outcome, TriggerStatus
 from triggers.models import Delivery, Event, Trigger
 from triggers.services.decide_answers import Answer
+from triggers.services.decide_past import is_counted
 from triggers.services.decide_plan import Plan, prepare
 from triggers.services.matching import Candidate
 from triggers.services.replay import order_of
@@ -33,7 +35,8 @@ class Tried:
     """What would have been answered to one event. ``event`` has no pk where it came from a pasted payload.
 
     ``outcome`` is `fired` where it would fire, also for a trigger that is paused or in shadow: a dry run asks what the
-    document means, not how the trigger stands.
+    document means, not how the trigger stands. ``would_arm``: until when the watches would run that it arms, unless one
+    of the item runs already; ``would_disarm``: it would end those that run.
     """
 
     event: Event
@@ -43,6 +46,8 @@ class Tried:
     until: datetime | None = None
     detail: str = ""
     because: Mapping[str, Any] = field(default_factory=dict)
+    would_arm: tuple[datetime, ...] = ()
+    would_disarm: bool = False
 
 
 def try_on_events(
@@ -96,6 +101,8 @@ def try_on_payload(
 def _candidate(trigger: Trigger, document: Mapping[str, Any], owner: User) -> Candidate:
     if problems := document_problems(document=document, owner=owner):
         raise InvalidDocument(problems)
+    # As it would be published: an absence is known by what it says.
+    document = {**document, "conditions": normalise(document["conditions"])}
     standing = copy.copy(trigger)
     standing.status, standing.owner = TriggerStatus.ACTIVE, owner
     return Candidate(standing, 0, document, read(document))
@@ -119,7 +126,10 @@ def _told(plan: Plan, stored: Event | None = None) -> list[Tried]:
 
 
 def _tried(event: Event, answer: Answer) -> Tried:
+    asks_by_itself = is_counted(event)
     return Tried(
+        would_arm=tuple(event.accepted_at + want.within for want in answer.would_arm) if asks_by_itself else (),
+        would_disarm=answer.would_disarm and asks_by_itself,
         event=event,
         outcome=Outcome(answer.outcome),
         summary=answer.detail or summary(Verdict.of(Node.from_json(answer.because))),

@@ -1,6 +1,6 @@
 """What stands beside a draft while it is edited: problems, the answer for a sample, words, what would change."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from django.utils import timezone
@@ -8,7 +8,7 @@ from django.utils import timezone
 from accounts.models import User
 from dct_site.templatetags.spans import ago_words
 from triggers.conditions.describe import describe, summary
-from triggers.conditions.schema import Problem, validate
+from triggers.conditions.schema import Problem, normalise, validate
 from triggers.models import Event, Trigger, TriggerRevision
 from triggers.selectors.events import events_heard_by, events_visible_to
 from triggers.services.decide_past import past_of
@@ -35,7 +35,7 @@ def draft_state(
     is_sound = not any(problem.path.startswith("conditions") for problem in problems) and not validate(
         draft.get("conditions")
     )
-    answer, node = _judged(draft, sample) if is_sound else (None, None)
+    answer, node = _judged(trigger, sample) if is_sound else (None, None)
     changes = _changes(trigger)
     return {
         "version": trigger.version,
@@ -68,14 +68,16 @@ def shown_samples(samples: Sequence[Event], chosen: Event | None) -> list[Shown]
     ]
 
 
-def _judged(draft: Mapping[str, Any], sample: Event | None) -> tuple[Shown | None, Shown | None]:
+def _judged(trigger: Trigger, sample: Event | None) -> tuple[Shown | None, Shown | None]:
     if sample is None:
         return None, None
     item, is_purged = item_then(sample)
     if is_purged:
         words = "What it said, or what its item was then, is no longer kept. Choose another sample."
         return {"tone": "off", "icon": "question-circle", "strong": "Cannot tell", "text": words}, None
-    past = past_of(sample, conditions=draft.get("conditions"))
+    # As it would be published: an absence is known by what it says.
+    draft = {**trigger.draft, "conditions": normalise(trigger.draft.get("conditions"))}
+    past = past_of(sample, conditions=draft["conditions"], trigger_id=trigger.pk)
     verdict = judge(document=draft, event=event_facts(sample), item=item, past=past)
     looks = {
         True: ("good", "lightning-charge-fill", "It would fire"),

@@ -244,6 +244,8 @@ def _tried(one: Tried) -> Shown:
         "strong": _STRONG[Outcome(one.outcome)],
         "summary": one.summary,
         "until": one.until,
+        "would_arm": one.would_arm,
+        "would_disarm": one.would_disarm,
         "node": dict(one.because) or None,
     }
 

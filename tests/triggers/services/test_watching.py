@@ -15,12 +15,15 @@ from accounts.models import Connection
 from dct_site.engine.tick import tick
 from tests.factories.accounts import make_user
 from tests.factories.triggers import NOON, after, make_delivery, make_jira, make_trigger
+from tests.untouched import nothing_changes
 from triggers.conditions.absences import absences
 from triggers.enums import Origin, Outcome, WatchStatus
 from triggers.models import Decision, Delivery, Event, PendingDelivery, Trigger, Watch
 from triggers.services import decide, decide_commit, decide_past, decide_watches, drafts, publishing, standing, watches
+from triggers.services.backtest import backtest
 from triggers.services.decide import decide_pending
 from triggers.services.decide_plan import Plan
+from triggers.services.dry_run import try_on_events, try_on_payload
 from triggers.services.fire import fire
 from triggers.services.replay import replay
 from triggers.services.watches import elapse_due
@@ -454,6 +457,69 @@ def test_the_longest_overdue_comes_first() -> None:
     for at, key in ((30, "OPS-1"), (10, "OPS-2"), (20, "OPS-3")):
         come(connection, question(key), at=at)
     assert [event.subject for event in pass_time(2 * HOUR)] == ["OPS-2", "OPS-3", "OPS-1"]
+
+
+# ---- a dry run and a back-test ----
+
+
+def test_a_dry_run_says_what_it_would_arm_and_arms_nothing() -> None:
+    trigger, connection = waiting()
+    asked, answered, other = come(connection, question(), reply(), question(None), at=7)
+    replay(event=asked, trigger=trigger, by=SYSTEM, now=after(8))
+    decide_pending(now=after(8))
+    again = Event.objects.get(replay_of=asked)
+    Watch.objects.all().delete()
+    document = {**trigger.draft, "conditions": [unanswered(60), unanswered(90, after=[ASKED])]}
+    with nothing_changes():
+        tried = try_on_events(
+            trigger=trigger,
+            document=document,
+            owner=trigger.owner,
+            events=[asked, answered, other, again],
+            now=after(9_000),
+        )
+        (pasted,) = try_on_payload(
+            trigger=trigger,
+            document=document,
+            owner=trigger.owner,
+            connection=connection,
+            body=json.dumps([question()]).encode(),
+            headers={},
+            now=after(9_000),
+        )
+    assert [one.outcome for one in tried] == [NO] * 4
+    assert [one.would_arm for one in tried] == [(after(67), after(97)), (), (), ()]
+    assert [one.would_disarm for one in tried] == [False, True, False, False]
+    assert pasted.would_arm == (after(9_060), after(9_090))
+    assert states() == []
+
+
+def test_a_dry_run_of_a_time_that_was_up_gets_the_answer_of_then() -> None:
+    trigger, connection = waiting()
+    come(connection, question())
+    (event,) = pass_time(HOUR)
+    same = {**trigger.draft, "conditions": [unanswered(after=[ASKED])]}
+    for document, expected in (
+        (trigger.draft, YES),
+        ({**trigger.draft, "conditions": [unanswered()]}, YES),
+        # Another absence, whose time was not up.
+        (same, NO),
+    ):
+        (tried,) = try_on_events(
+            trigger=trigger, document=document, owner=trigger.owner, events=[event], now=after(9_000)
+        )
+        assert tried.outcome == expected
+
+
+def test_a_back_test_cannot_tell_what_comes_of_an_event_that_arms() -> None:
+    trigger, connection = waiting()
+    come(connection, question(), reply(), question("OPS-2"), question(None))
+    pass_time(HOUR)
+    one = backtest(
+        trigger=trigger, document=trigger.draft, by=trigger.owner, since=NOON - timedelta(days=1), until=after(9_000)
+    )
+    found = one.progress
+    assert (found.fired, found.undecided, found.seen) == (0, 2, 4)
 
 
 # ---- what the commit looks at again ----

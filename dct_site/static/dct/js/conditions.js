@@ -8,8 +8,15 @@ const untyped = (text, operator) => {
   return LISTED.includes(operator) ? split(text) : text;
 };
 
+// Of what is below an item, what is its own and not that of a node inside it.
+export const ownOf = (item, selector) =>
+  [...item.querySelectorAll(selector)].filter((found) => found.closest("[data-node]") === item);
+export const treesOf = (item) => ownOf(item, '[data-config][data-kind="tree"]');
+const rootOf = (tree) => tree.querySelector(":scope > .tree > li");
+
 const fieldValue = (input, operator) => {
   const { kind } = input.dataset;
+  if (kind === "tree") return read(rootOf(input));
   if (kind === "bool") return input.checked || undefined;
   const text = input.value;
   if (text.trim() === "") return undefined;
@@ -21,9 +28,9 @@ const fieldValue = (input, operator) => {
 const readLeaf = (item) => {
   const { type, version, kept } = item.dataset;
   if (kept) return { type, version: Number(version), config: JSON.parse(kept) };
-  const operator = item.querySelector('[data-config="operator"]')?.value;
+  const operator = ownOf(item, '[data-config="operator"]')[0]?.value;
   const config = {};
-  for (const input of item.querySelectorAll("[data-config]")) {
+  for (const input of ownOf(item, "[data-config]")) {
     const value = fieldValue(input, operator);
     if (value !== undefined) config[input.dataset.config] = value;
   }
@@ -38,6 +45,10 @@ export const read = (item) =>
 // Calls back with each part, its path in messages (conditions.all[1]) and its JSON pointer (/all/1).
 export const walk = (item, visit, path = "conditions", pointer = "") => {
   visit(item, path, pointer);
+  for (const tree of item.dataset.node === "leaf" ? treesOf(item) : []) {
+    const key = tree.dataset.config;
+    walk(rootOf(tree), visit, `${path}.config.${key}`, `${pointer}/config/${key}`);
+  }
   if (item.dataset.node !== "group") return;
   const { kind } = item.dataset;
   childrenOf(item).forEach((child, at) => walk(child, visit, `${path}.${kind}[${at}]`, `${pointer}/${kind}/${at}`));

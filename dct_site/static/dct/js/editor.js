@@ -1,5 +1,5 @@
 // The trigger editor, and the small manners of every form. Edits become one event, dct:edited, that saves the draft.
-import { read, walk } from "./conditions.js";
+import { ownOf, read, treesOf, walk } from "./conditions.js";
 
 const editorOf = (element) => element.closest("[data-editor]");
 const draftOf = (editor) => editor?.querySelector("#draft");
@@ -57,7 +57,9 @@ const pattern = (editor, selector) => editor.querySelector(`template${selector}`
 const offer = (editor) => {
   for (const choice of editor.querySelectorAll("[data-add-leaf]")) {
     if (choice.options.length > 1) continue;
-    for (const leaf of editor.querySelectorAll("template[data-leaf]")) {
+    // What looks at other events cannot stand in a tree inside another condition.
+    const isInside = choice.closest('[data-kind="tree"]');
+    for (const leaf of editor.querySelectorAll(`template[data-leaf]${isInside ? ":not([data-other-events])" : ""}`)) {
       choice.add(new Option(leaf.content.querySelector(".leaf-head > span").textContent, leaf.dataset.leaf));
     }
   }
@@ -139,15 +141,15 @@ const TONES = { true: "good", false: "off", null: "warn", none: "off" };
 
 const showMark = (item, mark) => {
   const answer = mark ? String(mark.holds) : "none";
-  const box = item.querySelector("[data-mark]");
+  const [box] = ownOf(item, "[data-mark]");
   box.className = `node-mark ${item.dataset.node === "group" ? "sq " : ""}tone-${TONES[answer]}`;
   box.title = WORDS[answer];
   box.querySelector("[data-mark-word]").textContent = WORDS[answer];
   for (const icon of box.querySelectorAll("[data-mark-icon]")) icon.hidden = icon.dataset.markIcon !== answer;
-  item.querySelector("[data-seen]").textContent = mark ? mark.note || mark.actual : "";
+  ownOf(item, "[data-seen]")[0].textContent = mark ? mark.note || mark.actual : "";
 };
 const showProblem = (place, message) => {
-  const line = place.querySelector("[data-problem]");
+  const [line] = ownOf(place, "[data-problem]");
   line.hidden = !message;
   line.textContent = message || "";
   place.querySelector(".leaf")?.classList.toggle("is-problem", Boolean(message));
@@ -160,12 +162,17 @@ const pathOf = (name) => name.split("-").map((part, at) => (/^\d+$/.test(part) ?
 
 const showAnswers = (editor) => {
   const root = rootOf(editor), problems = data("draft-problems") || [], marks = data("draft-marks") || {};
-  const about = (path) => problems.filter((problem) => problem.path === path || problem.path.startsWith(`${path}.config`) || problem.path.startsWith(`${path}.type`));
+  const about = (path, item) => {
+    // What is wrong in a tree inside it is told there.
+    const inside = treesOf(item).map((tree) => `${path}.config.${tree.dataset.config}.`);
+    const own = (problem) => problem.path === path || problem.path.startsWith(`${path}.config`) || problem.path.startsWith(`${path}.type`);
+    return problems.filter((problem) => own(problem) && !inside.some((tree) => problem.path.startsWith(tree)));
+  };
   if (root) {
     walk(root, (item, path, pointer) => {
       showMark(item, marks[pointer]);
       const own = item.dataset.node === "group" ? problems.filter((problem) => problem.path === `${path}.${item.dataset.kind}`) : [];
-      showProblem(item, [...about(path), ...own].map(wordsAtPlace).join(" "));
+      showProblem(item, [...about(path, item), ...own].map(wordsAtPlace).join(" "));
     });
   }
   for (const field of editor.querySelectorAll("#draft [name]")) {

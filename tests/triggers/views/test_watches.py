@@ -1,0 +1,80 @@
+"""Armed absences on the pages: what a trigger waits for and until when, and what an event did to it."""
+
+import re
+
+import pytest
+from django.test import Client
+
+from accounts.enums import Role
+from tests.factories.accounts import make_user
+from tests.factories.triggers import after, make_watch
+from tests.factories.world import World, make_world
+from triggers.enums import WatchStatus
+from triggers.models import Event, Watch
+from triggers.views import editor
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def world() -> World:
+    return make_world(make_user(role=Role.CEO))
+
+
+def words_of(world: World, address: str) -> str:
+    """The text of a page as its owner sees it."""
+    client = Client()
+    client.force_login(world.owner)
+    response = client.get(address)
+    assert response.status_code == 200
+    return " ".join(re.sub(r"<[^>]+>", " ", response.content.decode()).split())
+
+
+def test_the_page_of_a_trigger_tells_the_next_that_are_due(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(editor, "WATCHES", 1)
+    for at in (60, 120):
+        make_watch(world.trigger, world.event, condition=f"{at}", due_at=after(at))
+    make_watch(world.trigger, world.event, condition="over", status=WatchStatus.DISARMED, due_at=after(1))
+    page = words_of(world, f"/triggers/{world.trigger.pk}/")
+    said = page[page.index("Waits for silence") :][:200]
+    assert world.item.title in said
+    assert f"armed by EV-{world.event.pk}" in said
+    assert "2026-11-20 12:01" in said or "12:01" in said
+    assert "and 2 more, due later" in said
+
+
+def test_where_nothing_is_armed_the_page_says_nothing_of_it(world: World) -> None:
+    Watch.objects.all().delete()
+    assert "Waits for silence" not in words_of(world, f"/triggers/{world.trigger.pk}/")
+
+
+def test_a_watch_of_somebody_elses_item_is_not_shown(world: World) -> None:
+    other = make_world(make_user(role=Role.CEO))
+    Watch.objects.filter(pk=other.watch.pk).update(trigger=world.trigger)
+    page = words_of(world, f"/triggers/{world.trigger.pk}/")
+    assert f"EV-{world.event.pk}" in page
+    assert f"EV-{other.event.pk}" not in page
+
+
+def test_the_page_of_an_event_tells_what_it_armed_and_what_ended_that(world: World) -> None:
+    address = f"/events/{world.event.pk}/"
+    assert "This event armed a watch Armed, due" in words_of(world, address)
+    began, later = world.event.pk, world.event
+    later.pk = None
+    later.external_id = "later"
+    later.save(force_insert=True)
+    Watch.objects.update(status=WatchStatus.DISARMED, ended_by=later)
+    assert f"This event armed a watch ended by EV-{later.pk} Disarmed, due" in words_of(world, address)
+    said = words_of(world, f"/events/{later.pk}/?trigger={world.trigger.pk}")
+    assert f"This event disarmed the watch armed by EV-{began} Disarmed, due" in said
+
+
+def test_the_page_of_the_event_of_the_clock_tells_whose_time_was_up(world: World) -> None:
+    began = world.event.pk
+    Watch.objects.update(status=WatchStatus.ELAPSED, delivery_id=world.event.delivery_id, armed_by=began)
+    timer = Event.objects.get(pk=began)
+    timer.pk, timer.external_id, timer.origin = None, "timer", "timer"
+    timer.target_trigger_id = world.trigger.pk
+    timer.save(force_insert=True)
+    said = words_of(world, f"/events/{timer.pk}/?trigger={world.trigger.pk}")
+    assert f"Its time was up: the watch armed by EV-{began} Time is up, due" in said
