@@ -7,6 +7,8 @@ from dct_site.kernel.rest import problems
 from dct_site.kernel.rest.problems import FieldError, Problem
 from triggers.services.attention import NotWaiting
 from triggers.services.backtest import StaleCursor
+from triggers.services.backtest_aside import Busy
+from triggers.services.backtest_wire import Broken
 from triggers.services.bulk_replay import InvalidWish, PreviewChanged
 from triggers.services.cloudevents import NotSendable, TooFast
 from triggers.services.dry_run import NothingToTry
@@ -38,7 +40,7 @@ def _conflict(error: Exception, *, code: str) -> Problem:
     return Problem(409, code, str(error))
 
 
-def _too_fast(error: TooFast) -> Problem:
+def _too_fast(error: TooFast | Busy) -> Problem:
     return Problem(429, "rate_limited", str(error), headers=(("Retry-After", str(error.retry_after_s)),))
 
 
@@ -54,6 +56,8 @@ def register() -> None:
     problems.register(NotReplayable, lambda error: Problem(409, error.code, str(error)))
     problems.register(NotTaken, lambda error: Problem(415, "unsupported_media_type", str(error)))
     problems.register(TooFast, _too_fast)
+    problems.register(Busy, _too_fast)
+    problems.register(Broken, lambda error: Problem(503, "broken_off", str(error), headers=(("Retry-After", "1"),)))
     problems.register(NothingToTry, lambda error: Problem(400, "no_event", str(error)))
     problems.register(BadDeadline, lambda error: Problem(400, "invalid", str(error)))
     for kind, code in (

@@ -20,7 +20,8 @@ from triggers.enums import Outcome, Suppression
 from triggers.models import Event, Trigger
 from triggers.selectors.events import events_heard_by, events_visible_to
 from triggers.selectors.triggers import revisions_visible_to
-from triggers.services.backtest import Slice, backtest
+from triggers.services.backtest import Slice
+from triggers.services.backtest_aside import aside
 from triggers.services.dry_run import MOST, Tried, try_on_events, try_on_payload
 
 DEFAULT_LAST = 20
@@ -171,13 +172,16 @@ class TryingActions(ReadingViewSet):
     def backtest(self, request: Request, pk: str) -> Response:  # noqa: ARG002
         """What the draft would have answered to stored history, a slice at a time; nothing happens, nothing is stored.
 
+        A slice is about a second of work, of one child process of the server; 429 with `Retry-After` while it works on
+        another one of yours, or on those of too many others. Stop by not asking for the next.
+
         Always slices, for small windows too: one shape of answer, and no request that takes longer than another. A
-        window of up to 500 stored events is over with its first answer.
+        window of up to some thousand stored events is over with its first answer.
         """
         row = self.get_object()
         wanted = self.body(BacktestInput)
         document = self._document(row, wanted.pop("revision"))
-        return Response(BacktestAnswer(backtest(trigger=row, document=document, by=self.user, **wanted)).data)
+        return Response(BacktestAnswer(aside.backtest(trigger=row, document=document, by=self.user, **wanted)).data)
 
     def _document(self, row: Trigger, number: int | None) -> dict[str, Any]:
         if number is None:

@@ -1,12 +1,14 @@
 """Back-tests: what a document would have answered to stored history, slice by slice; nothing is written.
 
-No request may hang, so a run is a chain of slices. A slice begins where the one before ended and says how far the run
-is, with everything found so far; what the next needs stands in its cursor, which the caller brings back. Nothing is
-stored between two slices, so an abandoned run leaves nothing behind and any process may answer the next one.
+No request may hang, so a run is a chain of slices, which a child process works on (``backtest_aside``). A slice begins
+where the one before ended and says how far the run is, with everything found so far; what the next needs stands in its
+cursor, which the caller brings back. Nothing is stored between two slices, so an abandoned run leaves nothing behind
+and any process may answer the next one.
 """
 
 import hashlib
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -27,7 +29,7 @@ from triggers.services.own_writes import own_actors_of
 from triggers.services.validation import InvalidDocument, document_problems
 
 SLICE = 500
-"""Ids in a slice, whoever they concern: 70 ms of CPU where each is asked about and holds 6 kB."""
+"""Ids read at once, whoever they concern: 70 ms of CPU where each is asked about and holds 6 kB."""
 MOST = 100_000
 """Events in a run, the oldest of its window; a longer window says that it was cut."""
 KEPT = 100
@@ -106,8 +108,11 @@ def backtest(
     until: datetime,
     cursor: str = "",
     size: int = SLICE,
+    for_s: float = 0.0,
 ) -> Slice:
     """The first slice of a run, or the one that ``cursor`` asks for; of events that ``by`` may see.
+
+    It reads ``size`` ids, and again so many until ``for_s`` seconds are over.
 
     The window holds what was decided from ``since`` to before ``until``, and of that what was there when it began.
 
@@ -120,7 +125,10 @@ def backtest(
         raise InvalidDocument(problems)
     run = _Run(trigger, document, by, since, until)
     progress = run.resumed(cursor) if cursor else run.begun()
+    until_s = time.monotonic() + for_s
     run.advance(progress, size)
+    while not progress.is_over and time.monotonic() < until_s:
+        run.advance(progress, size)
     is_over = progress.is_over
     return Slice(
         since=since,

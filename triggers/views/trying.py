@@ -20,7 +20,9 @@ from triggers.enums import Outcome
 from triggers.models import Event, Trigger
 from triggers.selectors.events import events_heard_by, events_visible_to
 from triggers.selectors.triggers import triggers_visible_to
-from triggers.services.backtest import KEPT, Slice, StaleCursor, backtest
+from triggers.services.backtest import KEPT, Slice, StaleCursor
+from triggers.services.backtest_aside import Busy, aside
+from triggers.services.backtest_wire import Broken
 from triggers.services.dry_run import NothingToTry, Tried, try_on_events, try_on_payload
 from triggers.services.validation import InvalidDocument
 from triggers.views.events import told
@@ -201,13 +203,16 @@ class Backtest(TryingPage):
         cursor = request.POST.get("cursor", "")
         try:
             since, until = form.window()
-            one = backtest(
+            one = aside.backtest(
                 trigger=trigger, document=trigger.draft, by=self.user, since=since, until=until, cursor=cursor
             )
         except InvalidDocument as invalid:
             return self.draw({**context, "problems": _words(invalid)}, template=template, status=UNPROCESSABLE)
         except StaleCursor as stale:
             return self.draw({**context, "problems": [str(stale)]}, template=template, status=UNPROCESSABLE)
+        except (Busy, Broken) as held:
+            again = {"since": form["since"].value(), "until": form["until"].value(), "cursor": cursor}
+            return self.draw({**context, "held": str(held), "again": again}, template=template)
         return self.draw({**context, "run": self._run(one, form)}, template=template)
 
     def _run(self, one: Slice, form: WindowForm) -> Shown:

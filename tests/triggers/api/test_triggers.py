@@ -15,6 +15,8 @@ from tests.factories.executions import make_event
 from tests.factories.triggers import ANYTHING, make_jira, make_listener, make_trigger
 from tests.factories.workspaces import make_connection, make_item
 from triggers.models import Delivery, Trigger
+from triggers.services.backtest_aside import Busy, aside
+from triggers.services.backtest_wire import Broken
 
 pytestmark = pytest.mark.django_db
 TRIGGERS = "/api/v1/triggers/"
@@ -273,3 +275,24 @@ def test_a_draft_is_tried_on_a_window_of_history(caller: Caller, owner: User) ->
     assert paths(caller.post(path, since=window["until"], until=window["since"])) == {"until"}
     stale = caller.post(path, **window, cursor="nonsense")
     assert (stale.status_code, stale.json()["code"]) == (409, "stale_cursor")
+
+
+@pytest.mark.parametrize(
+    ("why", "status", "code", "retry"),
+    [
+        (Busy("A back-test of yours is being worked on."), 429, "rate_limited", "2"),
+        (Broken("It ended."), 503, "broken_off", "1"),
+    ],
+)
+def test_a_slice_that_nobody_works_on_says_when_to_ask_again(
+    caller: Caller, owner: User, monkeypatch: pytest.MonkeyPatch, why: Exception, status: int, code: str, retry: str
+) -> None:
+    def refuse(**_: object) -> None:
+        raise why
+
+    monkeypatch.setattr(aside, "backtest", refuse)
+    trigger = make_trigger(owner=owner)
+    window = {"since": "2026-11-20T00:00:00Z", "until": "2026-11-21T00:00:00Z"}
+    answer = caller.post(f"{TRIGGERS}{trigger.pk}/backtest/", **window)
+    assert (answer.status_code, answer.json()["code"], answer["Retry-After"]) == (status, code, retry)
+    assert answer.json()["detail"] == str(why)

@@ -56,7 +56,7 @@ def happened(trigger: Trigger, *states: str, apart_s: int = 60) -> list[Event]:
 
 
 def backtested(trigger: Trigger, *, cursor: str = "", size: int = 1000, until: Any = None, **parts: Any) -> Slice:
-    window = {"since": NOON, "until": until or NOON + timedelta(days=1)}
+    window: dict[str, Any] = {"since": NOON, "until": until or NOON + timedelta(days=1)}
     document = {**trigger.draft, **parts}
     return backtest(trigger=trigger, document=document, by=trigger.owner, cursor=cursor, size=size, **window)
 

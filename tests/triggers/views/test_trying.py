@@ -24,6 +24,8 @@ from tests.triggers.views.people import Visitor
 from tests.untouched import nothing_changes
 from triggers.models import Event, Trigger
 from triggers.services import backtest as service
+from triggers.services.backtest_aside import Busy, aside
+from triggers.services.backtest_wire import Broken
 from triggers.services.decide import decide_pending
 
 pytestmark = pytest.mark.django_db
@@ -160,11 +162,12 @@ def test_a_back_test_counts_compares_and_lists_with_links(developer: Visitor, tr
 def test_slices_follow_each_other_and_show_how_far_it_is(
     developer: Visitor, trigger: Trigger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service.backtest, "__kwdefaults__", {"cursor": "", "size": 2})
+    monkeypatch.setattr(service.backtest, "__kwdefaults__", {"cursor": "", "size": 2, "for_s": 0.0})
     happened(trigger, "new", "open", "closed")
     first = developer.press(backtesting(trigger), WINDOW).content.decode()
     assert re.search(r'<progress[^>]*max="100"[^>]*value="66"', first)
-    assert 'hx-trigger="load"' in first
+    assert 'hx-trigger="load, submit"' in first
+    assert ">Stop</a>" in first
     cursor = re.search(r'name="cursor"\s+value="([^"]+)"', first)
     assert cursor is not None
     last = developer.press(backtesting(trigger), {**WINDOW, "cursor": cursor[1]})
@@ -173,6 +176,22 @@ def test_slices_follow_each_other_and_show_how_far_it_is(
     redraft(trigger, conditions=ANYTHING)
     stale = developer.press(backtesting(trigger), {**WINDOW, "cursor": cursor[1]})
     assert (stale.status_code, "Begin it anew" in text_of(stale)) == (422, True)
+
+
+@pytest.mark.parametrize("why", [Busy("A back-test of yours is being worked on."), Broken("The process ended.")])
+def test_a_run_that_is_held_up_says_so_and_goes_on_from_where_it_was(
+    developer: Visitor, trigger: Trigger, monkeypatch: pytest.MonkeyPatch, why: Exception
+) -> None:
+    def refuse(**_: object) -> None:
+        raise why
+
+    monkeypatch.setattr(aside, "backtest", refuse)
+    answer = developer.press(backtesting(trigger), {**WINDOW, "cursor": "so far"})
+    page = answer.content.decode()
+    assert str(why) in text_of(answer)
+    assert 'hx-trigger="load delay:2s, submit"' in page
+    for name, value in {**WINDOW, "cursor": "so far"}.items():
+        assert re.search(rf'name="{name}"\s+value="{value}"', page)
 
 
 def test_without_a_script_the_whole_page_answers(developer: Visitor, trigger: Trigger) -> None:
