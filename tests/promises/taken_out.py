@@ -28,7 +28,7 @@ from triggers.services import (
 )
 from triggers.services.decide import decide_pending
 from triggers.services.intake import Incoming, Receipt
-from triggers.services.intake_sql import Row
+from triggers.services.intake_sql import Row, Statements
 
 Out = AbstractContextManager[object]
 UNLIMITED = 2**40
@@ -99,10 +99,10 @@ def rejecting_without_a_key() -> Out:
     note, row_of = Rejections.note, intake._row
 
     def with_key(self: Rejections, one: Incoming) -> None:
-        note(self, replace(one, delivery_key=one.headers.get("x-github-delivery")))
+        note(self, replace(one, delivery_key=json.loads(one.headers_json or "{}").get("x-github-delivery")))
 
-    def kept(one: Incoming, delivery_id: int, generation_now: int) -> Row:
-        return replace(row_of(one, delivery_id, generation_now), delivery_key=one.delivery_key)
+    def kept(sql: Statements, one: Incoming, delivery_id: int, generation_now: int) -> Row:
+        return row_of(sql, one, delivery_id, generation_now)._replace(delivery_key=one.delivery_key)
 
     return together(patch.object(Rejections, "note", with_key), patch.object(intake, "_row", kept))
 

@@ -13,7 +13,7 @@ from django.conf import settings
 
 from tests.factories.triggers import NOON, after, make_delivery, make_trigger
 from tests.in_process import InProcess
-from tests.triggers.services.test_decide_crash import database_url
+from tests.triggers.services.doomed import database_url
 from triggers.models import Trigger
 from triggers.services import backtest as service
 from triggers.services import backtest_aside
