@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import sys
+from typing import Any, Literal
 
 import django
 import uvicorn
@@ -30,13 +31,23 @@ def main(argv: list[str]) -> int:
         # uvicorn raises the signal again after its clean end; without a handler that would look like a crash.
         signal.signal(number, lambda *_: None)
     leash.follow()
-    config = uvicorn.Config(
-        "dct_site.asgi:application",
+    config = configured("dct_site.asgi:application", lifespan="on")
+    config.load()
+    resolve("/")  # with it all pages and their imports
+    interpreter.leave_out_what_stays()
+    uvicorn.Server(config).run(sockets=[socket.socket(fileno=args.fd)])
+    return 0
+
+
+def configured(app: Any, *, lifespan: Literal["on", "off"]) -> uvicorn.Config:
+    """How an ASGI application is served here; benchmarks serve theirs alike."""
+    return uvicorn.Config(
+        app,
         loop="asyncio",
         http="triggers.door.protocol:PatientProtocol",
         ws="websockets-sansio",
         ws_max_size=64 * 1024,
-        lifespan="on",
+        lifespan=lifespan,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -45,11 +56,6 @@ def main(argv: list[str]) -> int:
         timeout_keep_alive=15,
         h11_max_incomplete_event_size=64 * 1024,
     )
-    config.load()
-    resolve("/")  # with it all pages and their imports
-    interpreter.leave_out_what_stays()
-    uvicorn.Server(config).run(sockets=[socket.socket(fileno=args.fd)])
-    return 0
 
 
 if __name__ == "__main__":

@@ -14,13 +14,15 @@ import psycopg
 from psycopg import sql
 
 from dct_site.bench.figure import Figure
+from dct_site.bench.intake_load import drive
 from dct_site.command.services import postgres_program, throwaway_postgres
 
 ROOT = Path(__file__).resolve().parents[2]
-FLIGHT = 256
+CONNECTIONS = 32
 ROUNDS = 3
 DECIDING = "door_deciding"
-COUNTS = {"door": 20_000, "bare": 20_000, "orm": 1_500, DECIDING: 20_000}
+COUNTS = {"door": 10_000, "bare": 10_000, "orm": 600, DECIDING: 10_000}
+ALONE_COUNT = 500
 PACE = 200.0
 PACED_COUNT = 1_000
 Measured = Mapping[str, float]
@@ -29,17 +31,18 @@ Measured = Mapping[str, float]
 def measure() -> Iterator[Figure]:
     """Every figure of `intake`; PostgreSQL only where its programs are installed."""
     with database("") as environment:
-        told = f"{FLIGHT} in flight over ASGI, signed 6 kB bodies, SQLite synchronous=FULL"
+        told = f"{CONNECTIONS} connections, the web process's own server, signed 6 kB pushes, SQLite synchronous=FULL"
         found = rounds(environment, ("door", "bare", "orm", DECIDING))
         yield from compared("sqlite", found["door"], found, ("bare", "orm"), told)
         decided = 1 - found[DECIDING]["undecided"] / found[DECIDING]["n"]
         beside_it = f"{told}, beside the engine's loop that decides, which had decided {decided:.0%} by the end"
         yield from compared("sqlite_deciding", found[DECIDING], found, ("bare",), beside_it)
+        yield one_at_a_time(environment)
         yield from waiting(environment)
     if postgres_program("initdb") is None:
         return
     with throwaway_postgres() as url, database(created(url)) as environment:
-        told = f"{FLIGHT} in flight over ASGI, signed 6 kB bodies, PostgreSQL without fsync"
+        told = f"{CONNECTIONS} connections, the web process's own server, signed 6 kB pushes, PostgreSQL without fsync"
         found = rounds(environment, ("door", "bare"))
         yield from compared("postgres", found["door"], found, ("bare",), told)
 
@@ -97,6 +100,17 @@ def waiting(environment: Mapping[str, str]) -> Iterator[Figure]:
         )
 
 
+def one_at_a_time(environment: Mapping[str, str]) -> Figure:
+    """How long one delivery waits on one connection, with nobody beside it."""
+    found: dict[str, list[float]] = {"door": [], "bare": []}
+    for _ in range(ROUNDS):
+        for subject, waited in found.items():
+            waited.append(child(environment, subject, ALONE_COUNT, connections=1)["p50_ms"])
+    told = f"one connection, SQLite synchronous=FULL; {medians_of(load())}; ratio: door over baseline"
+    value, floor = (median(found[subject]) for subject in ("door", "bare"))
+    return Figure("intake", "door_p50_one", value, "ms", ALONE_COUNT, told, "bare", round(floor, 3))
+
+
 def medians_of(load_average: float) -> str:
     """How the runs were done, in words."""
     return f"medians of {ROUNDS} interleaved runs, load average {load_average:.1f} of {os.cpu_count()} cores"
@@ -129,13 +143,28 @@ def database(url: str) -> Iterator[dict[str, str]]:
         yield environment
 
 
-def child(environment: Mapping[str, str], subject: str, count: int, rate: float = 0.0) -> Measured:
-    """Run one subject in a process of its own."""
-    words = [subject, str(FLIGHT if not rate else 4), str(count), str(rate)]
-    argv = [sys.executable, "-m", "dct_site.bench.intake_child", *words]
-    done = subprocess.run(argv, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True)
-    measured: Measured = json.loads(done.stdout.splitlines()[-1])
-    return measured
+def child(
+    environment: Mapping[str, str], subject: str, count: int, rate: float = 0.0, connections: int = CONNECTIONS
+) -> Measured:
+    """Serve one subject in a process of its own and send it so many pushes, after a tenth of them to warm up."""
+    argv = [sys.executable, "-m", "dct_site.bench.intake_child", subject]
+    with subprocess.Popen(
+        argv, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        where = json.loads(_line(process)) | {"pid": process.pid, "connections": connections}
+        drive(count=max(count // 10, 2 * connections), **where)
+        measured = drive(count=count, rate=rate, **where)
+        if process.stdin is not None:
+            process.stdin.close()
+        return {**measured, **json.loads(_line(process))}
+
+
+def _line(process: "subprocess.Popen[str]") -> str:
+    """What a process says next. Raises RuntimeError where it has ended."""
+    said = process.stdout.readline() if process.stdout is not None else ""
+    if not said:
+        raise RuntimeError(f"{process.args!r} ended")
+    return said
 
 
 @contextmanager

@@ -1,31 +1,29 @@
-"""One run of `bench intake` in a process of its own: `SUBJECT FLIGHT COUNT RATE` → one JSON object on standard output.
+"""One process of `bench intake`: `SUBJECT` → serves it as the web process serves the product, until its input ends.
 
-Posts signed 6 kB deliveries to the subject's ASGI interface: FLIGHT at a time as fast as they go (RATE 0), or RATE a
-second. `engine`, `decide` and `cpu` instead run until killed: a decider with a backlog that never ends, the engine's
-own loop that decides, and a busy loop.
+It tells where as one JSON object on standard output, and at the end how many deliveries wait for their decision.
+`engine`, `decide` and `cpu` instead run until killed: a decider with a backlog that never ends, the engine's own loop
+that decides, and a busy loop.
 """
 
-import asyncio
 import itertools
 import json
 import os
 import secrets
 import signal
-import statistics
+import socket
 import sys
-import time
-from collections.abc import Callable
+import threading
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 import django
+import uvicorn
 
-from dct_site import interpreter
+from dct_site import interpreter, web
 from dct_site.bench.installation import pull_request
+from dct_site.bench.intake_load import SECRET
 from dct_site.kernel.process.shim_child import NICENESS
-
-SECRET = "a secret of the benchmark"  # noqa: S105 - of a throw-away database
-BODY_BYTES = 6000
 
 
 def make_hook() -> str:
@@ -48,81 +46,48 @@ def make_hook() -> str:
     return made.endpoint.path
 
 
-class Load:
-    """Requests that differ in their key only."""
+class OnItsLoop:
+    """A subject that is made with its first request: it belongs to the event loop that serves it."""
 
-    def __init__(self, app: Any, path: str) -> None:
-        from triggers.door.verify import sign  # noqa: PLC0415
+    def __init__(self, make: Callable[[], Callable[..., Awaitable[None]]]) -> None:
+        self._make = make
+        self._made: Callable[..., Awaitable[None]] | None = None
 
-        self._app = app
-        self._path = path
-        self._body = json.dumps({"action": "opened", "text": "x" * (BODY_BYTES - 40)}).encode()
-        self._numbers = itertools.count()
-        self._prefix = secrets.token_hex(6)
-        self._headers = [
-            (b"host", b"127.0.0.1"),
-            (b"content-type", b"application/json"),
-            (b"content-length", str(len(self._body)).encode()),
-            (b"x-hub-signature-256", sign(SECRET.encode(), self._body).encode()),
-            (b"x-github-event", b"pull_request"),
-        ]
-        self.waited: list[float] = []
-
-    async def one(self) -> None:
-        """One request; raises RuntimeError where it is not accepted."""
-        key = f"{self._prefix}-{next(self._numbers)}".encode()
-        scope = {
-            "type": "http",
-            "method": "POST",
-            "path": f"/hooks/{self._path}",
-            "query_string": b"",
-            "headers": [*self._headers, (b"x-github-delivery", key)],
-        }
-        began, status, messages = time.perf_counter(), 0, [{"type": "http.request", "body": self._body}]
-
-        async def receive() -> dict[str, Any]:
-            if messages:
-                return messages.pop()
-            await asyncio.sleep(3600)
-            return {"type": "http.disconnect"}
-
-        async def send(message: dict[str, Any]) -> None:
-            nonlocal status
-            status = message.get("status", status)
-
-        await self._app(scope, receive, send)
-        if status != 202:
-            raise RuntimeError(f"answered {status}")
-        self.waited.append(time.perf_counter() - began)
-
-    async def flat_out(self, count: int, flight: int) -> None:
-        async def some() -> None:
-            for _ in range(count // flight):
-                await self.one()
-
-        await asyncio.gather(*(some() for _ in range(flight)))
-
-    async def paced(self, count: int, rate: float) -> None:
-        began, tasks = time.perf_counter(), []
-        for number in range(count):
-            await asyncio.sleep(max(0.0, began + number / rate - time.perf_counter()))
-            tasks.append(asyncio.ensure_future(self.one()))
-        await asyncio.gather(*tasks)
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if self._made is None:
+            self._made = self._make()
+        await self._made(scope, receive, send)
 
 
-async def run(subject: str, path: str, flight: int, count: int, rate: float) -> dict[str, float]:
-    """Measure one subject, after a tenth of the work to warm up."""
-    from dct_site.bench.subjects import SUBJECTS  # noqa: PLC0415
+def serve(subject: str) -> NoReturn:
+    """Serve a subject until standard input ends."""
+    from dct_site.bench.subjects import SUBJECTS  # noqa: PLC0415 - models are there only after the set-up
 
-    load = Load(SUBJECTS[subject](), path)
-    await load.flat_out(max(count // 10, flight), flight)
-    load.waited.clear()
-    began, cpu = time.perf_counter(), time.process_time()
-    await (load.paced(count, rate) if rate else load.flat_out(count, flight))
-    took, cpu = time.perf_counter() - began, time.process_time() - cpu
-    cuts = statistics.quantiles(load.waited, n=100)
-    n = len(load.waited)
-    return {"rate": n / took, "us_cpu": cpu / n * 1e6, "p50_ms": cuts[49] * 1e3, "p99_ms": cuts[98] * 1e3, "n": n}
+    config = web.configured(OnItsLoop(SUBJECTS[subject]), lifespan="off")
+    config.load()
+    interpreter.leave_out_what_stays()
+    made = socket.create_server(("127.0.0.1", 0), backlog=512)
+    # As the web process gets it: made anew, a socket knows that it is TCP, and asyncio sends without Nagle's delay.
+    listener = socket.socket(fileno=made.detach())
+    waiting = undecided()
+    tell({"port": listener.getsockname()[1], "path": make_hook()})
+
+    def end() -> NoReturn:
+        try:
+            sys.stdin.read()
+            tell({"undecided": undecided() - waiting})
+        finally:
+            # Threads of a subject that was measured are nobody's to wait for.
+            os._exit(0)
+
+    threading.Thread(target=end).start()
+    uvicorn.Server(config).run(sockets=[listener])
+    raise SystemExit(0)
+
+
+def tell(what: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(what) + "\n")
+    sys.stdout.flush()
 
 
 def engine() -> NoReturn:
@@ -204,14 +169,7 @@ def main(words: list[str]) -> None:
     interpreter.leave_out_what_stays()
     if words[0] in BESIDE:
         BESIDE[words[0]]()
-    subject, flight, count, rate = words[0], int(words[1]), int(words[2]), float(words[3])
-    waiting = undecided()
-    measured = asyncio.run(run(subject, make_hook(), flight, count, rate))
-    measured["undecided"] = undecided() - waiting
-    sys.stdout.write(json.dumps(measured) + "\n")
-    sys.stdout.flush()
-    # Threads of a subject that was measured are nobody's to wait for.
-    os._exit(0)
+    serve(words[0])
 
 
 if __name__ == "__main__":

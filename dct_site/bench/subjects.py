@@ -36,7 +36,7 @@ class Bare:
         done = self._loop.create_future()
         self._waiting.put((message["body"], done))
         await done
-        await send({"type": "http.response.start", "status": 202, "headers": []})
+        await send({"type": "http.response.start", "status": 202, "headers": [(b"content-length", b"2")]})
         await send({"type": "http.response.body", "body": b"{}"})
 
     def _run(self) -> None:

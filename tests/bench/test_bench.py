@@ -4,18 +4,25 @@ import argparse
 import asyncio
 import importlib
 import json
+import os
+import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import uvicorn
+from asgiref.sync import sync_to_async
 
+from dct_site import web
 from dct_site.bench import CATALOGUE, intake_child
 from dct_site.bench.figure import Figure
 from dct_site.bench.intake import compared, medians
+from dct_site.bench.intake_load import SECRET, Pushes, drive
 from dct_site.bench.path import LEGS, Way, started_at
 from dct_site.command import bench
-from triggers.models import PendingDelivery
+from triggers.door.app import Door
+from triggers.door.verify import sign
 
 
 def test_every_name_leads_to_something_that_measures() -> None:
@@ -87,11 +94,30 @@ def test_the_log_tells_when_a_program_ran() -> None:
         started_at(log, 2)
 
 
+def test_every_push_is_another_one_of_six_kilobytes_and_signed() -> None:
+    first, second = (next(pushes) for pushes in [Pushes("p")] for _ in range(2))
+    heads, bodies = zip(*(request.split(b"\r\n\r\n", 1) for request in (first, second)), strict=True)
+    assert len(set(heads)) == len(set(bodies)) == 2
+    for head, body in zip(heads, bodies, strict=True):
+        assert 6_000 < len(body) < 7_000
+        assert json.loads(body)["after"].encode() in head
+        assert sign(SECRET.encode(), body).encode() in head
+
+
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("rate", [0.0, 2_000.0])
-def test_the_door_is_measured_flat_out_and_at_a_pace(rate: float) -> None:
-    path = intake_child.make_hook()
-    measured = asyncio.run(intake_child.run("door", path, 4, 40, rate))
-    assert measured["n"] == 40
+async def test_the_door_is_measured_flat_out_and_at_a_pace(rate: float) -> None:
+    door = Door()
+    path = await sync_to_async(intake_child.make_hook)()
+    config = web.configured(door, lifespan="off")
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    server = uvicorn.Server(config)
+    serving = asyncio.ensure_future(server._serve([listener]))
+    measured = await asyncio.to_thread(drive, port=port, path=path, pid=os.getpid(), connections=4, count=40, rate=rate)
+    server.should_exit = True
+    await serving
+    await door.close()
+    assert measured["n"] == await sync_to_async(intake_child.undecided)() == 40
     assert measured["p99_ms"] > 0
-    assert intake_child.undecided() == PendingDelivery.objects.count() == 44
+    assert measured["us_cpu"] > 0
