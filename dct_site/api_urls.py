@@ -32,6 +32,7 @@ from triggers.api import problems as triggers_problems
 from triggers.api.bulk_replays import BulkReplayViewSet
 from triggers.api.connections import ConnectionViewSet
 from triggers.api.deliveries import DeliveryViewSet
+from triggers.api.erasures import ErasureViewSet
 from triggers.api.events import DecisionViewSet, EventViewSet
 from triggers.api.executions import ExecutionViewSet
 from triggers.api.items import ItemViewSet, SourceViewSet
@@ -58,6 +59,7 @@ for _prefix, _viewset in (
     ("decisions", DecisionViewSet),
     ("deliverables", WaivableViewSet),
     ("deliveries", DeliveryViewSet),
+    ("erasures", ErasureViewSet),
     ("events", EventViewSet),
     ("executions", ExecutionViewSet),
     ("feature-toggles", ToggleViewSet),

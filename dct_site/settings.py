@@ -199,6 +199,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "ExecutionStatus": "triggers.enums.ExecutionStatus",
         "BulkKind": "triggers.enums.BulkKind",
         "BulkStatus": "triggers.enums.BulkStatus",
+        "ErasureKind": "triggers.enums.ErasureKind",
+        "ErasureStatus": "triggers.enums.ErasureStatus",
         "Attention": "triggers.enums.Attention",
         "StepName": "triggers.enums.StepName",
         "StepStatus": "triggers.enums.StepStatus",

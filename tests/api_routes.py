@@ -14,6 +14,7 @@ from accounts.models import AuditEntry
 from accounts.operations import Operation
 from dct_site import api_urls
 from tests.factories.world import World
+from triggers.models import Erasure
 
 PREFIX = "/api/v1/"
 
@@ -74,6 +75,7 @@ _ROWS: dict[str, Any] = {
     "watches": lambda world: world.watch.pk,
     "deliverables": lambda world: world.deliverable.pk,
     "deliveries": lambda world: world.delivery.pk,
+    "erasures": lambda _world: Erasure.objects.latest("pk").pk,
     "events": lambda world: world.event.pk,
     "executions": lambda world: world.execution.pk,
     "feature-toggles": lambda _world: "trigger_management",
@@ -99,6 +101,8 @@ def valid_body(route: Route, world: World) -> dict[str, Any]:
         ("connections", "create"): {"name": name, "source": "webhook"},
         ("context-items", "create"): {"connection_id": world.connection.pk, "kind": "issue", "external_key": name},
         ("deliverables", "waive"): {"reason": "Not needed."},
+        ("erasures", "create"): {"item": world.item.pk, "confirmation": "made-up"},
+        ("erasures", "preview"): {"item": world.item.pk},
         ("events", "create"): {"specversion": "1.0", "id": name, "source": "/tests", "type": "tests.made"},
         ("executions", "answer"): {"text": "Yes."},
         ("executions", "extend_deadline"): {"until": "2999-01-01T00:00:00Z"},

@@ -74,6 +74,21 @@ BULK_REPLAY_MOVES: Machine = machine(
 )
 
 
+class ErasureKind(models.TextChoices):
+    """What an erasure is about."""
+
+    ITEM = "item", "An item"
+    PERSON = "person", "A person"
+
+
+class ErasureStatus(models.TextChoices):
+    RUNNING = "running", "Running"
+    DONE = "done", "Done"
+
+
+ERASURE_MOVES: Machine = machine("erasure", {ErasureStatus.RUNNING: [ErasureStatus.DONE], ErasureStatus.DONE: []})
+
+
 class ListenerType(models.TextChoices):
     """How an item or a connection is watched."""
 

@@ -12,6 +12,7 @@ from dct_site.engine.tick import tick
 from dct_site.kernel.wake import Topic
 from triggers.services.bulk_replay_work import replay_some
 from triggers.services.decide import decide_pending
+from triggers.services.erase_work import erase_some
 from triggers.services.launch import launch_some
 from triggers.services.poll import poll_due
 from triggers.services.settle import settle_some
@@ -26,6 +27,7 @@ WORK: dict[Topic, Callable[[datetime], int]] = {
     Topic.SETTLE: lambda now: settle_some(now=now),
     Topic.POLL: lambda now: poll_due(owner=OWNER, now=now),
     Topic.REPLAY: lambda now: replay_some(now=now),
+    Topic.ERASE: lambda now: erase_some(now=now),
 }
 """What a topic's work is; each returns how many pieces it did."""
 

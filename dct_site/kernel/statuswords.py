@@ -34,6 +34,7 @@ class Kind(StrEnum):
     FIRING = "firing"
     BULK_REPLAY = "bulk_replay"
     WATCH = "watch"
+    ERASURE = "erasure"
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +176,10 @@ WORDS: Mapping[Kind, Mapping[str, StatusWord]] = {
         "elapsed": StatusWord(Tone.GOOD, "alarm", "Time is up"),
         "disarmed": StatusWord(Tone.OFF, "slash-circle", "Disarmed"),
         "ended": StatusWord(Tone.OFF, "stop-circle", "Ended"),
+    },
+    Kind.ERASURE: {
+        "running": RUNNING,
+        "done": StatusWord(Tone.GOOD, "check-circle-fill", "Done"),
     },
 }
 

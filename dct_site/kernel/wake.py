@@ -36,6 +36,7 @@ class Topic(StrEnum):
     SETTLE = "settle"
     POLL = "poll"
     REPLAY = "replay"
+    ERASE = "erase"
     ANNOUNCE = "announce"
 
 

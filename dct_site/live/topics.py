@@ -19,6 +19,7 @@ PLURALS = {
     "start": "queue",
     "bulk_replay": "bulk-replays",
     "watch": "watches",
+    "erasure": "erasures",
 }
 """The topic that every entry of a kind is under. Whatever has another kind is not for websockets."""
 

@@ -10,7 +10,7 @@ from accounts.operations import Operation
 from accounts.permissions import reach_of, visible
 from agents.models import Agent, AgentRun
 from deliverables.models import Deliverable
-from triggers.models import BulkReplay, ContextListener, Delivery, Event, Execution, Trigger, Watch
+from triggers.models import BulkReplay, ContextListener, Delivery, Erasure, Event, Execution, Trigger, Watch
 from workspaces.models import ContextItem, Workspace
 
 MODELS: dict[str, type[Model]] = {
@@ -26,6 +26,7 @@ MODELS: dict[str, type[Model]] = {
     "item": ContextItem,
     "bulk_replay": BulkReplay,
     "watch": Watch,
+    "erasure": Erasure,
 }
 
 

@@ -20,6 +20,7 @@ TITLES: Mapping[Kind, str] = {
     Kind.FIRING: "Part of an event in an execution",
     Kind.BULK_REPLAY: "Bulk replay",
     Kind.WATCH: "Watch (an armed absence)",
+    Kind.ERASURE: "Erasure",
 }
 
 _LATER = "for a part that is still to come; nothing answers this today"
@@ -138,5 +139,9 @@ MEANINGS: Mapping[Kind, Mapping[str, str]] = {
         "elapsed": "its time was up; whether nothing came is the answer to the event that says so",
         "disarmed": "an event broke the silence, or began it anew",
         "ended": "its trigger asks for it no longer",
+    },
+    Kind.ERASURE: {
+        "running": "takes away a few events at a time with all that came of them, or waits for what still goes on",
+        "done": "nothing of it is left but the keys",
     },
 }

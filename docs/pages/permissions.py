@@ -13,7 +13,6 @@ LATER = {
     Operation.APPROVE,
     Operation.TRIGGER_PACKAGES,
     Operation.WORKFLOWS,
-    Operation.ERASE,
     Operation.METRICS,
 }
 

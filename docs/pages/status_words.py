@@ -8,7 +8,15 @@ from dct_site.kernel.statuswords import WORDS, Kind
 from deliverables.enums import DELIVERABLE_MOVES
 from docs.pages.markdown import code, joined, listed, table
 from docs.pages.meanings import MEANINGS, TITLES
-from triggers.enums import BULK_REPLAY_MOVES, EXECUTION_MOVES, LISTENER_MOVES, TRIGGER_MOVES, WATCH_MOVES, Refusal
+from triggers.enums import (
+    BULK_REPLAY_MOVES,
+    ERASURE_MOVES,
+    EXECUTION_MOVES,
+    LISTENER_MOVES,
+    TRIGGER_MOVES,
+    WATCH_MOVES,
+    Refusal,
+)
 from workspaces.enums import WORKSPACE_MOVES
 
 MOVES: Mapping[Kind, Machine] = {
@@ -20,6 +28,7 @@ MOVES: Mapping[Kind, Machine] = {
     Kind.LISTENER: LISTENER_MOVES,
     Kind.BULK_REPLAY: BULK_REPLAY_MOVES,
     Kind.WATCH: WATCH_MOVES,
+    Kind.ERASURE: ERASURE_MOVES,
 }
 
 INTRODUCTION = """# Status words

@@ -40,6 +40,7 @@ HISTORY = {
     "triggers.Delivery",
     "triggers.DeliveryDuplicates",
     "triggers.DeliveryOutcome",
+    "triggers.Erasure",
     "triggers.Event",
     "triggers.Execution",
     "triggers.ExecutionStep",
@@ -242,7 +243,7 @@ def _poison(world: World) -> None:
             and getattr(field, "choices", None) is None
             and not getattr(field, "unique", False)
             and (getattr(field, "max_length", 0) or 1000) >= 100
-            and field.name not in ("value", "password", "action", "change_key", "path")
+            and field.name not in ("value", "password", "action", "change_key", "path", "person")
         }
         jsons = [field.name for field in page.model._meta.fields if field.get_internal_type() == "JSONField"]
         wanted = {name: {NAUGHTY: NAUGHTY} for name in jsons if name in ("data", "facts", "because", "after", "refs")}

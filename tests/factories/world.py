@@ -20,13 +20,14 @@ from tests.factories.deliverables import deliver, make_deliverable
 from tests.factories.executions import make_event, make_execution
 from tests.factories.triggers import make_trigger, make_watch
 from tests.factories.workspaces import make_item, make_template, make_workspace
-from triggers.enums import BulkKind, BulkStatus, DeliveryStatus, Outcome
+from triggers.enums import BulkKind, BulkStatus, DeliveryStatus, ErasureKind, ErasureStatus, Outcome
 from triggers.models import (
     BulkReplay,
     ContextListener,
     Decision,
     Delivery,
     DeliveryOutcome,
+    Erasure,
     Event,
     Execution,
     Trigger,
@@ -67,6 +68,7 @@ class World:
     token: ApiToken
     bulk: BulkReplay
     watch: Watch
+    erasure: Erasure
 
     def grant(self, user: User, verb: str) -> None:
         """Let ``user`` look at (``view``) or change (``change``) all of it."""
@@ -129,6 +131,7 @@ def make_world(owner: User) -> World:
         token=token,
         bulk=make_bulk(owner, trigger),
         watch=make_watch(trigger, event),
+        erasure=make_erasure(owner, item),
     )
 
 
@@ -138,6 +141,12 @@ def make_bulk(owner: User, trigger: Trigger, **over: Any) -> BulkReplay:
     values = {"kind": BulkKind.EVENTS, "status": BulkStatus.PAUSED, "filters": window, "trigger": trigger, **over}
     numbers = {"concurrency": 1, "total": 1, "first_id": 1, "last_id": 1, "after_id": 0}
     return BulkReplay.objects.create(**{**numbers, **values}, created_by=owner, created_at=NOON)
+
+
+def make_erasure(owner: User, item: ContextItem, **over: Any) -> Erasure:
+    """An erasure of an item that is over, having found nothing."""
+    values = {"kind": ErasureKind.ITEM, "status": ErasureStatus.DONE, "item_id": item.pk, "total": 0, **over}
+    return Erasure.objects.create(**values, created_by=owner, created_at=NOON)
 
 
 def _delivery(connection: Connection) -> Delivery:

@@ -22,6 +22,7 @@ PROMISED = {
     Kind.EXECUTION: "queued starting running verifying needs_attention succeeded failed cancelled timed_out expired",
     Kind.BULK_REPLAY: "running paused done cancelled",
     Kind.WATCH: "armed elapsed disarmed ended",
+    Kind.ERASURE: "running done",
     Kind.ATTENTION: "review question unsatisfied approval",
 }
 

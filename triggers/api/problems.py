@@ -13,6 +13,7 @@ from triggers.services.bulk_replay import InvalidWish, PreviewChanged
 from triggers.services.cloudevents import NotSendable, TooFast
 from triggers.services.dry_run import NothingToTry
 from triggers.services.endpoints import InvalidEndpoint
+from triggers.services.erasing import CountsChanged, InvalidSubject, StillRunning
 from triggers.services.executions import AlreadyOver, BadDeadline, NotOver
 from triggers.services.fire import CannotFire
 from triggers.services.launch_checks import CannotLaunch
@@ -53,6 +54,7 @@ def register() -> None:
     problems.register(NotACloudEvent, _listed)
     problems.register(InvalidEdit, _listed)
     problems.register(InvalidWish, _listed)
+    problems.register(InvalidSubject, _listed)
     problems.register(NotReplayable, lambda error: Problem(409, error.code, str(error)))
     problems.register(NotTaken, lambda error: Problem(415, "unsupported_media_type", str(error)))
     problems.register(TooFast, _too_fast)
@@ -65,6 +67,8 @@ def register() -> None:
         (NotPublished, "not_published"),
         (CannotReplay, "cannot_replay"),
         (PreviewChanged, "preview_changed"),
+        (CountsChanged, "preview_changed"),
+        (StillRunning, "still_running"),
         (CannotFire, "cannot_fire"),
         (CannotLaunch, "cannot_launch"),
         (AlreadyOver, "already_over"),

@@ -3,6 +3,7 @@
 from triggers.models.decision import Decision, Firing
 from triggers.models.delivery import Delivery, DeliveryDuplicates, DeliveryOutcome, PendingDelivery
 from triggers.models.endpoint import Generation, WebhookEndpoint
+from triggers.models.erasure import Erasure
 from triggers.models.event import Event, SeenChange
 from triggers.models.execution import Attempt, Execution, ExecutionStep
 from triggers.models.listener import ContextListener
@@ -19,6 +20,7 @@ __all__ = [
     "Delivery",
     "DeliveryDuplicates",
     "DeliveryOutcome",
+    "Erasure",
     "Event",
     "Execution",
     "ExecutionStep",

@@ -79,7 +79,13 @@ class EventsPage(ListPage[Event]):
         return Filters("Filter events", (SOURCE, ANSWER, ORIGIN), "Type, item or person", pins)
 
     def context(self, **kwargs: Any) -> dict[str, Any]:
-        return {**super().context(**kwargs), "replays_url": reverse("bulk-replays")}
+        item = wanted_id(self.request, "item")
+        may_erase = item is not None and self.may(Operation.ERASE) and self._is_seen(item)
+        erase_url = reverse("erase-item", args=[item]) if may_erase else ""
+        return {**super().context(**kwargs), "replays_url": reverse("bulk-replays"), "erase_url": erase_url}
+
+    def _is_seen(self, item_id: int) -> bool:
+        return items_visible_to(user=self.user).filter(pk=item_id).exists()
 
     def shown(self, rows: Sequence[Event]) -> list[dict[str, Any]]:
         answers = count_answers(rows, user=self.user)

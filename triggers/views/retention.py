@@ -54,7 +54,8 @@ class RetentionPage(FormPage):
             for row in own.select_related("connection").order_by("connection__name", "pk")
         ]
         words = {"title": "How long things are kept", "back_url": reverse("limits"), "back": "Limits"}
-        return {**words, "others": rows, **super().context(**kwargs)}
+        more = {"erasures_url": reverse("erasures")} if self.may(Operation.ERASE) else {}
+        return {**words, **more, "others": rows, **super().context(**kwargs)}
 
     def form(self, data: Any, **kwargs: Any) -> RetentionForm:
         return _form(data, default_retention(), holds=DEFAULT_DAYS)

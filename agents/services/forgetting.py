@@ -1,0 +1,44 @@
+"""Taking away what agents of some workspaces were told and said: conversations, checkpoints, wishes, kept records."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+
+from agents.models import Agent, AgentIntent, AgentMessage, AgentRun, ObsoleteAgentRecord
+
+CHUNK = 500
+"""Rows in one transaction: it must not hold SQLite's write lock for longer than 20 ms."""
+LARGE = 20
+"""Of rows that may hold hundreds of kilobytes each."""
+
+
+def forget_conversations(*, workspace_ids: Sequence[int]) -> int:
+    """Take away everything that these workspaces' agents said and were told; returns how many messages went.
+
+    For agents whose work has ended only. Must not be called inside a transaction; the same again changes nothing.
+    """
+    agents = Agent.objects.filter(workspace__in=workspace_ids)
+    ids = list(agents.order_by("pk").values_list("pk", flat=True))
+    gone = _delete(AgentMessage.objects.filter(agent_id__in=ids), CHUNK)
+    _delete(ObsoleteAgentRecord.objects.filter(workspace__in=workspace_ids), LARGE)
+    _empty(agents.exclude(checkpoint={}, reason=""), LARGE, checkpoint={}, reason="")
+    intents = AgentIntent.objects.filter(agent__in=ids)
+    _empty(intents.exclude(payload={}, reason=""), CHUNK, payload={}, reason="")
+    _empty(AgentRun.objects.filter(~Q(end_reason=""), agent__in=ids), CHUNK, end_reason="")
+    return gone
+
+
+def _delete(rows: QuerySet[Any], chunk: int) -> int:
+    gone = 0
+    while ids := list(rows.order_by("pk").values_list("pk", flat=True)[:chunk]):
+        with transaction.atomic():
+            count, _ = rows.model._default_manager.filter(pk__in=ids).delete()
+        gone += count
+    return gone
+
+
+def _empty(rows: QuerySet[Any], chunk: int, **emptied: Any) -> None:
+    while ids := list(rows.order_by("pk").values_list("pk", flat=True)[:chunk]):
+        rows.model._default_manager.filter(pk__in=ids).update(**emptied)

@@ -1,0 +1,124 @@
+"""What an erasure is about: the events of an item and of what hangs under it; whatever names a person.
+
+The database only narrows: a name is found as a whole word ("ann" is not "joanna"), by the same function for the
+preview and for the work.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from django.db.models import Q, QuerySet, TextField
+from django.db.models.functions import Cast
+from django.utils.crypto import salted_hmac
+
+from triggers.models import Event
+from workspaces.models import ContextItem, ItemState
+
+SHORTEST, LONGEST = 2, 200
+ERASED = "[erased]"
+
+
+@dataclass(frozen=True)
+class Person:
+    """A person as a source knows them: an address or a login. ``connection_id``: only there."""
+
+    name: str
+    connection_id: int | None = None
+
+    @property
+    def digest(self) -> str:
+        """A keyed hash: whoever knows the name and the installation's key finds the erasure, nobody else the name."""
+        return salted_hmac("triggers.erasure", self.name.casefold(), algorithm="sha256").hexdigest()
+
+    @cached_property
+    def _word(self) -> "re.Pattern[str]":
+        # Of its own making, without a quantifier: nothing that could run away.
+        return re.compile(rf"(?<![\w.+-]){re.escape(self.name)}(?![\w+-]|[.@]\w)", re.IGNORECASE)
+
+    def is_in(self, value: Any) -> bool:
+        """Whether a text, or any text below a JSON value (names of members too), names the person."""
+        return any(self._word.search(text) for text in _texts(value))
+
+    def without(self, value: Any) -> Any:
+        """The same JSON value with the person's name taken out of every text."""
+        if isinstance(value, str):
+            return self._word.sub(ERASED, value)
+        if isinstance(value, Mapping):
+            return {self.without(key): self.without(inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [self.without(inner) for inner in value]
+        return value
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield str(key)
+            yield from _texts(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _texts(inner)
+
+
+def item_ids_of(item_id: int) -> list[int]:
+    """The item and everything that hangs under it."""
+    found, level = [item_id], [item_id]
+    while level := list(ContextItem.objects.filter(parent__in=level).values_list("pk", flat=True)):
+        found += level
+    return found
+
+
+def events_about(item_ids: Iterable[int]) -> QuerySet[Event]:
+    """Events of these items that still say something, in order."""
+    return Event.objects.filter(item__in=list(item_ids), purged_at=None).order_by("pk")
+
+
+def events_near(person: Person) -> QuerySet[Event]:
+    """Events that may name the person, in order; ``names`` tells."""
+    parts = Q(subject__icontains=person.name) | Q(actor__icontains=person.name)
+    rows = _narrowed(Event.objects.filter(purged_at=None), ("facts", "data", "changes", "before"), person, parts)
+    return _of_connection(rows, "connection", person).order_by("pk")
+
+
+def names(event: Event, person: Person) -> bool:
+    """Whether what the event says names the person."""
+    said = (event.subject, event.actor, event.facts, event.data, event.changes, event.before)
+    return any(person.is_in(part) for part in said)
+
+
+def items_near(person: Person) -> QuerySet[ContextItem]:
+    """Items whose present state, title or address may name the person."""
+    told = Q(title__icontains=person.name) | Q(url__icontains=person.name)
+    rows = _narrowed(ContextItem.objects.all(), ("state",), person, told)
+    return _of_connection(rows, "connection", person).order_by("pk")
+
+
+def is_named(item: ContextItem, person: Person) -> bool:
+    """Whether what is known of an item now names the person."""
+    return any(person.is_in(part) for part in (item.state, item.title, item.url))
+
+
+def states_near(person: Person) -> QuerySet[ItemState]:
+    """States of items that may name the person."""
+    rows = _narrowed(ItemState.objects.all(), ("state", "changes"), person, Q())
+    return _of_connection(rows, "item__connection", person).order_by("pk")
+
+
+def _narrowed(rows: QuerySet[Any], columns: Iterable[str], person: Person, found: Q) -> QuerySet[Any]:
+    """Rows one of whose JSON columns holds the name, as PostgreSQL writes it or as it was written."""
+    spelt = {person.name, json.dumps(person.name)[1:-1]}
+    for column in columns:
+        rows = rows.alias(**{f"{column}_text": Cast(column, TextField())})
+        for name in spelt:
+            found |= Q(**{f"{column}_text__icontains": name})
+    return rows.filter(found)
+
+
+def _of_connection(rows: QuerySet[Any], column: str, person: Person) -> QuerySet[Any]:
+    return rows if person.connection_id is None else rows.filter(**{column: person.connection_id})
