@@ -31,9 +31,10 @@ from deliverables.api import problems as deliverables_problems
 from triggers.api import problems as triggers_problems
 from triggers.api.bulk_replays import BulkReplayViewSet
 from triggers.api.connections import ConnectionViewSet
+from triggers.api.decisions import DecisionViewSet
 from triggers.api.deliveries import DeliveryViewSet
 from triggers.api.erasures import ErasureViewSet
-from triggers.api.events import DecisionViewSet, EventViewSet
+from triggers.api.events import EventViewSet
 from triggers.api.executions import ExecutionViewSet
 from triggers.api.items import ItemViewSet, SourceViewSet
 from triggers.api.listeners import ListenerViewSet

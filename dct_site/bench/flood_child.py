@@ -12,11 +12,11 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-from dct_site.bench.intake_child import BODY_BYTES, SECRET
+from dct_site.bench.intake_load import SECRET
 
 SLOW, FLOODING, GOOD = 400, 32, 4
 EVERY_S = 1.0
-BODY = json.dumps({"action": "opened", "text": "x" * (BODY_BYTES - 40)}).encode()
+BODY = json.dumps({"action": "opened", "text": "x" * 6_000}).encode()
 Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 

@@ -31,8 +31,9 @@ class Rates:
     def __init__(self) -> None:
         self._buckets: dict[Hashable, _Bucket] = {}
 
-    def take(self, key: Hashable, per_minute: int, now: float) -> Turned | None:
-        """Take a token; None where there was one.
+    def take(self, key: Hashable, per_minute: int, now: float, *, cost: int = 1) -> Turned | None:
+        """Take a token, or ``cost`` of them; None where there were as many. What costs more than a full bucket goes
+        through a full one and leaves a debt.
 
         Who floods gets one request through with every token that drips in: that ends no burst, or each drip would
         begin another one, with a row of its own.
@@ -44,9 +45,10 @@ class Rates:
             bucket = self._buckets[key] = _Bucket(tokens=room, at=now)
         bucket.tokens = min(room, bucket.tokens + (now - bucket.at) * rate)
         bucket.at = now
-        if rate and bucket.tokens >= 1:
-            bucket.tokens -= 1
+        wanted = min(cost, room)
+        if rate and bucket.tokens >= wanted:
+            bucket.tokens -= cost
             return None
         is_first = now - bucket.refused_at >= QUIET_S
         bucket.refused_at = now
-        return Turned(retry_after_s=max(1, round((1 - bucket.tokens) / rate)) if rate else 60, is_first=is_first)
+        return Turned(retry_after_s=max(1, round((wanted - bucket.tokens) / rate)) if rate else 60, is_first=is_first)

@@ -55,3 +55,13 @@ def test_it_is_told_when_there_is_room_again(per_minute: int, retry_after_s: int
     assert turned.retry_after_s == retry_after_s
     again = taken(rates, float(retry_after_s), times=1, per_minute=per_minute)
     assert (again == [None]) is bool(per_minute)
+
+
+def test_many_at_once_take_as_many_and_more_than_a_full_bucket_leaves_a_debt() -> None:
+    rates = Rates()
+    assert rates.take("a", 60, 0, cost=9) is None
+    assert rates.take("a", 60, 0, cost=2) == Turned(retry_after_s=1, is_first=True)
+    assert rates.take("a", 60, 1, cost=2) is None
+    assert rates.take("b", 60, 0, cost=25) is None
+    assert rates.take("b", 60, 15) == Turned(retry_after_s=1, is_first=True)
+    assert rates.take("b", 60, 16) is None

@@ -10,7 +10,7 @@ from accounts.enums import Source
 from dct_site.kernel.rest.parsers import BytesParser
 from triggers.models import Event
 from triggers.services.cloudevents import MAX_BYTES
-from triggers.sources.cloudevents.event import SPECVERSION
+from triggers.sources.cloudevents.event import HOPS, SPECVERSION
 from triggers.sources.cloudevents.http import STRUCTURED
 
 JSON = "application/json"
@@ -38,6 +38,12 @@ class SentEvent(serializers.Serializer[Any]):
     key_conflict = serializers.BooleanField(
         help_text="Another content came under its source and id before: it is kept, and makes no second event."
     )
+
+
+class SentBatch(serializers.Serializer[Any]):
+    """All are on disk, in the order of the batch."""
+
+    results = SentEvent(many=True)
 
 
 class WholeBody(BytesParser):
@@ -70,6 +76,8 @@ def as_cloudevent(event: Event, *, source: str, with_data: bool) -> dict[str, An
         "dctconnection": event.connection_id,
         "dctorigin": event.origin,
         "dcttrust": event.trust_tier,
+        # What is made of it is a step further away from the change outside.
+        HOPS: event.hop + 1,
     }
     if event.subject and not sent:
         attributes["subject"] = event.subject

@@ -1,6 +1,5 @@
 """Events and decisions: what changed, what every trigger answered, and why; and asking again."""
 
-from time import monotonic
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
@@ -9,35 +8,28 @@ from django_filters import rest_framework as filters
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.decorators import action
-from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api.authentication import token_of
-from accounts.api.base import ReadingViewSet
 from accounts.enums import Source
-from accounts.models import EVENTS_PER_MINUTE, Connection
 from accounts.operations import Operation
-from accounts.permissions import may, visible
+from accounts.permissions import may
 from dct_site.kernel.rest.filters import IdFilter
 from triggers.api.cloudevents import (
     JSON,
     CloudEventRenderer,
     CloudEventSerializer,
-    SentEvent,
-    WholeBody,
     as_cloudevent,
 )
 from triggers.api.links import public_url
 from triggers.api.replays import EventReplayActions, ReplayedSerializer, replayed
+from triggers.api.sending import SendingActions
 from triggers.api.watches import WatchSerializer
-from triggers.enums import Origin, Outcome, Suppression
-from triggers.models import Decision, Event
-from triggers.selectors.decisions import decisions_visible_to
+from triggers.enums import Origin
+from triggers.models import Event
 from triggers.selectors.events import events_visible_to
 from triggers.selectors.triggers import triggers_visible_to
-from triggers.services import cloudevents
 from triggers.services.explain import Explanation, explain, explain_all
 from triggers.services.tombstones import INPUTS_PURGED, gone_since
 from triggers.sources.cloudevents.http import STRUCTURED
@@ -155,7 +147,7 @@ class EventFilter(filters.FilterSet):
         fields = ("type", "actor")
 
 
-class EventViewSet(EventReplayActions):
+class EventViewSet(EventReplayActions, SendingActions):
     """What changed outside."""
 
     queryset = Event.objects.all()
@@ -172,30 +164,6 @@ class EventViewSet(EventReplayActions):
 
     def rows(self) -> QuerySet[Event]:
         return events_visible_to(user=self.user)
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """The rate of a sender is asked before anything else is done, and before an answer is kept for a repeat: a
-        429 must not be the answer to whoever comes again later, as told.
-        """
-        super().initial(request, *args, **kwargs)
-        if self.action == "create":
-            self._admit(request)
-
-    def _admit(self, request: Request) -> None:
-        token = token_of(request)
-        key = ("user", self.user.pk) if token is None else ("token", token.pk)
-        per_minute = EVENTS_PER_MINUTE if token is None else token.events_per_minute
-        try:
-            cloudevents.admit(key=key, per_minute=per_minute, at=monotonic())
-        except cloudevents.TooFast as turned:
-            if turned.is_first:
-                cloudevents.note_too_fast(connection=self._connection(request), sender=self.user, now=self.now)
-            raise
-
-    def get_parsers(self) -> list[BaseParser]:
-        """A sent event is stored as it arrived."""
-        method = getattr(self, "action_map", None) or {}
-        return [WholeBody()] if "create" in method.values() else super().get_parsers()
 
     def get_renderers(self) -> list[BaseRenderer]:
         """One event is given out as a CloudEvent too."""
@@ -214,39 +182,6 @@ class EventViewSet(EventReplayActions):
             response = self.respond(event)
         patch_vary_headers(response, ["Accept"])
         return response
-
-    @extend_schema(
-        parameters=[OpenApiParameter("connection", int, description="Where it belongs; else your own first one.")],
-        request={STRUCTURED: CloudEventSerializer},
-        responses={202: SentEvent},
-    )
-    def create(self, request: Request) -> Response:
-        """Send one event as a CloudEvent: structured, or binary with JSON and ``ce-`` headers.
-
-        It is on disk before the answer, once for each ``source`` and ``id``.
-        """
-        # Without a body there is nothing that DRF parses.
-        sent: object = request.data
-        receipt = cloudevents.send_event(
-            connection=self._connection(request),
-            headers=dict(request.headers),
-            body=sent if isinstance(sent, bytes) else b"",
-            sender=self.user,
-            by=self.actor,
-            now=self.now,
-        )
-        told = {"duplicate": receipt.duplicate, "key_conflict": receipt.key_conflict}
-        return Response({"delivery": receipt.delivery_id, **told}, status=202)
-
-    def _connection(self, request: Request) -> Connection | None:
-        if "connection" not in request.query_params:
-            return None
-        wanted = _WantedConnection(data={"connection": request.query_params["connection"]})
-        wanted.is_valid(raise_exception=True)
-        rows = visible(Connection.objects.all(), user=self.user)
-        connection: Connection = self.seen(rows, wanted.validated_data["connection"], "connection")
-        self.require(Operation.POST_EVENTS, connection)
-        return connection
 
     @extend_schema(
         parameters=[OpenApiParameter("trigger", int, description="Only this trigger's answer.")],
@@ -273,72 +208,5 @@ class _Wanted(serializers.Serializer[Any]):
     trigger = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
 
 
-class _WantedConnection(serializers.Serializer[Any]):
-    connection = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
-
-
 def _shown(answer: Explanation) -> dict[str, Any]:
     return dict(ExplanationSerializer(answer).data)
-
-
-class DecisionSerializer(serializers.ModelSerializer[Decision]):
-    """One trigger's stored answer to one event; a plain "not matched" is not stored (``explain`` tells it)."""
-
-    revision = serializers.IntegerField(source="revision.number")
-    trigger_name = serializers.CharField(source="trigger.name")
-    note = serializers.SerializerMethodField(help_text="Since when its reasons are no longer kept, as a sentence.")
-
-    class Meta:
-        model = Decision
-        fields: tuple[str, ...] = (
-            "id",
-            "event_id",
-            "trigger_id",
-            "trigger_name",
-            "revision",
-            "outcome",
-            "suppressed_by",
-            "until",
-            "detail",
-            "at",
-            "purged_at",
-            "note",
-        )
-        read_only_fields = fields
-
-    def get_note(self, row: Decision) -> str:
-        return gone_since(row.purged_at, "The reason")
-
-
-class DecisionDetail(DecisionSerializer):
-    """A decision with its reasons."""
-
-    class Meta(DecisionSerializer.Meta):
-        fields = (*DecisionSerializer.Meta.fields, "because", "facts")
-        read_only_fields = fields
-
-
-class DecisionFilter(filters.FilterSet):
-    """Decisions about an event, of a trigger, by outcome."""
-
-    event = IdFilter(field_name="event_id")
-    trigger = IdFilter(field_name="trigger_id")
-    outcome = filters.MultipleChoiceFilter(choices=Outcome.choices)
-    suppressed_by = filters.MultipleChoiceFilter(choices=Suppression.choices)
-
-    class Meta:
-        model = Decision
-        fields = ()
-
-
-class DecisionViewSet(ReadingViewSet):
-    """Answers that triggers gave."""
-
-    queryset = Decision.objects.all()
-    serializer_class = DecisionSerializer
-    detail_serializer_class = DecisionDetail
-    filterset_class = DecisionFilter
-    operations: ClassVar = {"list": Operation.VIEW, "retrieve": Operation.VIEW}
-
-    def rows(self) -> QuerySet[Decision]:
-        return decisions_visible_to(user=self.user)

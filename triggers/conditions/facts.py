@@ -68,7 +68,8 @@ class EventFacts:
     """One normalised change.
 
     `subject` is the outside key of what changed ("OPS-398"), `title` its headline (a mail's subject line), `text` what
-    somebody wrote. `changes` maps a path to [before, after]. `mentions` holds the people named in the text.
+    somebody wrote. `changes` maps a path to [before, after]. `mentions` holds the people named in the text,
+    `extensions` the further attributes of an event that came as a CloudEvent.
     """
 
     source: str
@@ -85,6 +86,7 @@ class EventFacts:
     is_reply: bool = False
     trust_tier: TrustTier = TrustTier.OPEN
     origin: Origin = Origin.LIVE
+    extensions: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> EventFacts:
@@ -104,6 +106,7 @@ class EventFacts:
             is_reply=raw.get("is_reply") is True,
             trust_tier=_member(TrustTier, raw, "trust_tier", TrustTier.OPEN),
             origin=_member(Origin, raw, "origin", Origin.LIVE),
+            extensions=_mapping(raw, "extensions"),
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -123,6 +126,7 @@ class EventFacts:
             "is_reply": self.is_reply,
             "trust_tier": self.trust_tier.value,
             "origin": self.origin.value,
+            "extensions": dict(self.extensions),
         }
 
     def change(self, path: str) -> tuple[Any, Any] | None:

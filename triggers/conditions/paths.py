@@ -27,6 +27,7 @@ EVENT_FIELDS = (
     "is_reply",
     "trust_tier",
     "origin",
+    "extensions",
 )
 ITEM_FIELDS = ("kind", "key", "version", "state")
 

@@ -17,7 +17,10 @@ from triggers.models import Delivery
 from triggers.services import generation
 from triggers.services.intake import Incoming, Receipt, accept
 from triggers.services.listening import listener_for
-from triggers.sources.cloudevents.http import kept, read
+from triggers.sources.cloudevents import batch
+from triggers.sources.cloudevents.batch import is_batch, read_batch
+from triggers.sources.cloudevents.event import CloudEvent
+from triggers.sources.cloudevents.http import STRUCTURED, kept, read
 from workspaces.enums import TrustTier
 
 DEFAULT_NAME = "CloudEvents"
@@ -42,7 +45,7 @@ class NotSendable(Exception):
     """The connection takes no events; the message says why and what to do."""
 
 
-def send_event(
+def send_events(
     *,
     connection: Connection | None,
     sender: User,
@@ -50,42 +53,64 @@ def send_event(
     body: bytes,
     by: Actor,
     now: datetime,
-) -> Receipt:
-    """Take one CloudEvent, as the request that carried it: stored as it arrived, on disk with the commit.
+) -> list[Receipt]:
+    """Take the CloudEvent of a request, stored as it arrived, or those of a batch, each as if it came by itself: all of
+    them on disk with the commit, or none.
 
     Without a ``connection`` it goes to the first one of the ``sender``, which is made where there is none.
 
     The same ``source`` and ``id`` again is a duplicate; with another content it is stored, told as a conflict, and
     makes no second event. Raises NotTaken, NotACloudEvent and NotSendable.
     """
-    told = kept(headers)
-    event = read(told | _encoding(headers), body, max_bytes=MAX_BYTES)
+    found = _read(headers, body)
     if connection is None:
         connection = _own_connection(owner=sender, by=by, now=now)
     if connection.source != Source.CLOUDEVENTS:
         raise NotSendable(f"{connection} is not for CloudEvents. Send to a connection of the source cloudevents.")
     if not connection.is_enabled:
         raise NotSendable(f"{connection} is switched off. Switch it on first.")
-    incoming = Incoming(
-        connection_id=connection.pk,
-        source=Source.CLOUDEVENTS,
-        body=body,
-        received_at=now,
-        delivery_key=event.key,
-        headers=told,
-        # Whoever sends is signed in, and may send. Whom the event names as its actor is their word only.
-        trust_tier=TrustTier.VERIFIED,
-    )
+    incoming = [
+        Incoming(
+            connection_id=connection.pk,
+            source=Source.CLOUDEVENTS,
+            body=content,
+            received_at=now,
+            delivery_key=event.key,
+            headers=told,
+            # Whoever sends is signed in, and may send. Whom the event names as its actor is their word only.
+            trust_tier=TrustTier.VERIFIED,
+        )
+        for event, content, told in found
+    ]
+    if not incoming:
+        return []
     with transaction.atomic():
-        receipt = accept([incoming])[0]
-        if not receipt.duplicate:
-            audit.record(by=by, action="event.sent", obj=connection, now=now, after={"delivery": receipt.delivery_id})
-    return receipt
+        receipts = list(accept(incoming))
+        fresh = [receipt.delivery_id for receipt in receipts if not receipt.duplicate]
+        if fresh:
+            after = {"delivery": fresh[0]} if len(fresh) == 1 else {"deliveries": fresh}
+            audit.record(by=by, action="event.sent", obj=connection, now=now, after=after)
+    return receipts
 
 
-def admit(*, key: Hashable, per_minute: int, at: float) -> None:
-    """Let one more event of a sender in; ``at`` is monotonic time in seconds. Raises TooFast."""
-    turned = _rates.take(key, per_minute, at)
+def _read(headers: Mapping[str, str], body: bytes) -> list[tuple[CloudEvent, bytes, Mapping[str, str]]]:
+    """(event, its content, the headers to keep with it) of a request."""
+    told = kept(headers)
+    if not is_batch(headers):
+        return [(read(told | _encoding(headers), body, max_bytes=MAX_BYTES), body, told)]
+    alone = {**{name: value for name, value in told.items() if name == "user-agent"}, "content-type": STRUCTURED}
+    found = read_batch(told | _encoding(headers), body, max_bytes=MAX_BYTES)
+    return [(event, content, alone) for event, content in found]
+
+
+def events_in(*, body: bytes) -> int:
+    """How many events a batch holds, for the rate of its sender: at least one."""
+    return batch.events_in(body, max_bytes=MAX_BYTES)
+
+
+def admit(*, key: Hashable, per_minute: int, at: float, events: int = 1) -> None:
+    """Let more events of a sender in; ``at`` is monotonic time in seconds. Raises TooFast."""
+    turned = _rates.take(key, per_minute, at, cost=events)
     if turned is not None:
         raise TooFast(per_minute, turned)
 

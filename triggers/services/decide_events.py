@@ -51,6 +51,7 @@ class Maker:
             # A replay moves no state, so it must not stand in for the report that will.
             change_key=change_key(parsed) if delivery.origin != Origin.REPLAY else "",
             is_late=is_late,
+            hop=parsed.hop,
             accepted_at=delivery.received_at,
             decided_at=self._now,
             generation=self._generation,

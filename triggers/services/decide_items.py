@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import Q
 
+from accounts.models import Connection
 from triggers.conditions.facts import ItemFacts, same
 from triggers.models import ContextListener
 from triggers.sources.base import ItemRef
@@ -127,7 +128,7 @@ class Shelf:
             parent=parent.row if parent is not None and parent.row.pk else None,
             kind=ref.kind,
             external_key=ref.key[:500],
-            title=ref.title[:300],
+            title=ref.title[:300] or _own_title(connection_id, ref),
             url=ref.url if len(ref.url) <= 1000 else "",
             # What a connection reports of itself gets a card; what hangs under it shows on that card.
             is_watched=ref.parent is None,
@@ -163,6 +164,13 @@ def _listened_to(connection_ids: set[int], item_ids: set[int]) -> tuple[set[int]
     found: list[tuple[int, int | None]] = list(rows.values_list("connection_id", "item_id"))
     whole = {connection_id for connection_id, item_id in found if item_id is None}
     return whole, {item_id for _, item_id in found if item_id is not None}
+
+
+def _own_title(connection_id: int, ref: ItemRef) -> str:
+    """What a connection reports of itself, and has no name for, is called as the connection is."""
+    if ref.parent is not None:
+        return ""
+    return Connection.objects.values_list("name", flat=True).get(pk=connection_id)[:300]
 
 
 def _key(connection_id: int, ref: ItemRef) -> Key:

@@ -8,6 +8,7 @@ from triggers.conditions.facts import EventFacts, ItemFacts, Origin, TrustTier
 from triggers.conditions.history import History, UnreadHistory
 from triggers.conditions.verdict import Node, NodeKind, Verdict
 from triggers.models import Event
+from triggers.sources.cloudevents.event import extensions_of
 
 
 def judge(
@@ -52,4 +53,5 @@ def event_facts(event: Event) -> EventFacts:
         is_reply=facts.get("is_reply") is True,
         trust_tier=TrustTier(event.trust_tier),
         origin=Origin(event.origin),
+        extensions=extensions_of(facts["cloudevent"]["attributes"]) if "cloudevent" in facts else {},
     )

@@ -48,7 +48,8 @@ class ParsedEvent:
     ``facts`` hold title, text, kinds, mentions, is_reply. ``state`` is merged into the item's state (well-known keys
     status, title, assignee, priority, labels…). ``upstream_version`` sorts as text; empty where the source has none.
     ``change_key`` names the change by its meaning, the same from webhook and poll; empty where it has none.
-    ``changes`` is {path: [before, after]}; None asks to derive it from the item's state.
+    ``changes`` is {path: [before, after]}; None asks to derive it from the item's state. ``hop`` is how many steps of
+    DCT's own lie between a change outside and this, where a source is told.
     """
 
     external_id: str
@@ -63,6 +64,7 @@ class ParsedEvent:
     upstream_version: str = ""
     change_key: str = ""
     changes: Mapping[str, Any] | None = None
+    hop: int = 0
 
 
 class PollFailure(StrEnum):

@@ -8,16 +8,16 @@ from django.test import Client
 
 from accounts.actor import Actor
 from accounts.enums import Role, TokenScope
-from accounts.models import Connection, User
+from accounts.models import AuditEntry, Connection, User
 from accounts.services.people import issue_token
 from dct_site.kernel.rest.problems import MEDIA_TYPE
 from tests.factories.accounts import make_user
-from tests.factories.triggers import after
+from tests.factories.triggers import after, make_trigger
 from tests.factories.workspaces import make_connection
 from tests.factories.world import NOON, make_world
 from tests.triggers.api.test_history import no_raw  # noqa: F401 - a fixture
 from tests.triggers.api.test_triggers import Caller
-from triggers.models import Delivery, Event
+from triggers.models import Decision, Delivery, Event
 from triggers.services.cloudevents import MAX_BYTES
 from triggers.services.decide import decide_pending
 from triggers.services.replay import replay
@@ -96,7 +96,6 @@ def test_what_is_wrong_is_told_by_the_attributes_names(client: Client) -> None:
 @pytest.mark.parametrize(
     "content_type",
     [
-        "application/cloudevents-batch+json",
         "application/json",
         "application/xml",
         "multipart/form-data; boundary=x",
@@ -170,6 +169,7 @@ def test_an_event_is_given_out_as_it_was_sent(client: Client) -> None:
     answer = get_out(client, event)
     assert (answer.status_code, answer["Content-Type"], answer["Vary"].count("Accept")) == (200, STRUCTURED, 1)
     ours = {"dctevent": event.pk, "dctconnection": event.connection_id, "dctorigin": "live", "dcttrust": "verified"}
+    ours["dcthops"] = 1
     assert answer.json() == {**WHOLE, **ours}
     assert client.get(f"{EVENTS}{event.pk}/")["Content-Type"] == "application/json"
     assert client.get(f"{EVENTS}999999/", headers={"Accept": STRUCTURED})["Content-Type"] == MEDIA_TYPE
@@ -231,7 +231,7 @@ def test_an_event_whose_attributes_were_purged_is_given_out_all_the_same(client:
 def at(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """A clock that stands until it is set: its one entry is the time in seconds."""
     clock = [1_000.0]
-    monkeypatch.setattr("triggers.api.events.monotonic", lambda: clock[0])
+    monkeypatch.setattr("triggers.api.sending.monotonic", lambda: clock[0])
     return clock
 
 
@@ -295,3 +295,81 @@ def test_of_the_noted_bursts_the_last_hundred_are_kept(
             send(Client(), {**LEAST, "id": str(number)}, **bearer)
     kept = Delivery.objects.filter(rejection="rate_limited").order_by("pk")
     assert (kept.count(), Delivery.objects.filter(rejection="").count()) == (2, 4)
+
+
+BATCH = "application/cloudevents-batch+json"
+
+
+def send_batch(client: Client, *values: Any, **headers: str) -> Any:
+    return client.post(EVENTS, data=json.dumps(values), content_type=BATCH, headers=headers)
+
+
+def test_a_batch_is_answered_event_by_event_and_known_when_it_comes_again(client: Client) -> None:
+    values = [LEAST, {**LEAST, "id": "A-2", "subject": "order 8"}, LEAST]
+    answer = send_batch(client, *values)
+    assert answer.status_code == 202
+    told = answer.json()["results"]
+    assert [one["duplicate"] for one in told] == [False, False, True]
+    assert told[0]["delivery"] == told[2]["delivery"] != told[1]["delivery"]
+    decide_pending(now=after(1))
+    assert sorted(Event.objects.values_list("external_id", flat=True)) == ["A-1", "A-2"]
+    assert [one["duplicate"] for one in send_batch(client, *values).json()["results"]] == [True, True, True]
+    (entry,) = AuditEntry.objects.filter(action="event.sent")
+    assert entry.after == {"deliveries": [told[0]["delivery"], told[1]["delivery"]]}
+
+
+def test_of_a_batch_with_a_wrong_event_none_is_taken(client: Client) -> None:
+    answer = send_batch(client, LEAST, {**LEAST, "id": ""})
+    assert (answer.status_code, answer.json()["errors"][0]["path"]) == (400, "[1].id")
+    assert not Delivery.objects.exists()
+
+
+def test_an_empty_batch_is_taken(client: Client) -> None:
+    answer = send_batch(client)
+    assert (answer.status_code, answer.json()) == (202, {"results": []})
+
+
+def test_each_event_of_a_batch_counts_for_the_rate(developer: User, at: list[float]) -> None:
+    _, token = issue_token(user=developer, name="shop", by=Actor.system(), now=NOON, events_per_minute=60)
+    bearer = {"Authorization": f"Bearer {token}"}
+    assert send_batch(Client(), *({**LEAST, "id": f"a{n}"} for n in range(9)), **bearer).status_code == 202
+    assert send_batch(Client(), *({**LEAST, "id": f"b{n}"} for n in range(2)), **bearer).status_code == 429
+    key = {"Idempotency-Key": "once"}
+    assert send_batch(Client(), {**LEAST, "id": "c"}, **bearer, **key).status_code == 202
+    assert send_batch(Client(), {**LEAST, "id": "d"}, **bearer, **key).status_code == 429
+
+
+def test_what_came_of_dcts_own_work_too_often_fires_nothing_and_says_why(client: Client, developer: User) -> None:
+    send(client, {**LEAST, "id": "first"})
+    decide_pending(now=after(1))
+    trigger = make_trigger(connection=Connection.objects.get(), owner=developer)
+    for number in range(1, 8):
+        decide_pending(now=after(number))
+        event = Event.objects.latest("pk")
+        hops = get_out(client, event).json()["dcthops"]
+        assert hops == number
+        send(client, {**LEAST, "id": f"step {number}", "dcthops": hops})
+    decide_pending(now=after(9))
+    last = Event.objects.latest("pk")
+    assert last.hop == 7
+    answers = Decision.objects.filter(trigger=trigger).order_by("event_id")
+    assert [one.suppressed_by or one.outcome for one in answers] == ["fired"] * 5 + ["hop_limit"] * 2
+    assert "7 steps away from an outside change; at most 5" in answers.last().detail  # type: ignore[union-attr]
+
+
+def test_a_trigger_asks_for_an_extension_attribute(client: Client, developer: User) -> None:
+    send(client, {**LEAST, "id": "first"})
+    decide_pending(now=after(1))
+    asked = {"type": "field", "config": {"path": "event.extensions.region", "operator": "equals", "value": "eu"}}
+    make_trigger(connection=Connection.objects.get(), owner=developer, conditions={"all": [asked]})
+    send(client, {**LEAST, "id": "eu", "region": "eu"})
+    send(client, {**LEAST, "id": "us", "region": "us"})
+    decide_pending(now=after(2))
+    assert [one.event.external_id for one in Decision.objects.all()] == ["eu"]
+
+
+def test_the_card_of_a_stream_is_called_as_its_connection(client: Client) -> None:
+    send(client)
+    decide_pending(now=after(1))
+    (card,) = client.get("/api/v1/context-items/").json()["results"]
+    assert card["title"] == Connection.objects.get().name == "CloudEvents"

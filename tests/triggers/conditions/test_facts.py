@@ -25,6 +25,7 @@ FULL: dict[str, Any] = {
     "is_reply": True,
     "trust_tier": "verified",
     "origin": "replay",
+    "extensions": {"region": "eu"},
 }
 
 

@@ -15,7 +15,7 @@ from tests.factories.triggers import NOON, after, make_trigger
 from tests.factories.workspaces import make_connection
 from triggers.enums import DeliveryStatus, Outcome
 from triggers.models import ContextListener, Decision, Delivery, DeliveryOutcome, Event, Execution
-from triggers.services.cloudevents import NotSendable, create_connection, send_event
+from triggers.services.cloudevents import NotSendable, create_connection, send_events
 from triggers.services.decide import decide_pending
 from triggers.services.intake import Receipt
 from triggers.sources.cloudevents.event import NotACloudEvent
@@ -42,7 +42,8 @@ def connect(user: User, name: str = "Shop", **over: Any) -> Connection:
 def send(user: User, connection: Connection | None = None, **over: Any) -> Receipt:
     body = json.dumps({**LEAST, **over}).encode()
     headers = {"Content-Type": STRUCTURED, "Authorization": "Bearer canary"}
-    return send_event(connection=connection, sender=user, headers=headers, body=body, by=by(user), now=NOON)
+    (receipt,) = send_events(connection=connection, sender=user, headers=headers, body=body, by=by(user), now=NOON)
+    return receipt
 
 
 def test_an_event_is_a_delivery_and_is_decided_like_any_other(sender: User) -> None:
@@ -93,7 +94,7 @@ def test_another_content_under_the_same_source_and_id_is_kept_and_makes_no_secon
 def test_one_event_in_both_modes_is_one_event(sender: User) -> None:
     send(sender, data={"total": 5})
     headers = {f"ce-{name}": value for name, value in LEAST.items()} | {"content-type": "application/json"}
-    send_event(connection=None, sender=sender, headers=headers, body=b'{"total": 5}', by=by(sender), now=NOON)
+    send_events(connection=None, sender=sender, headers=headers, body=b'{"total": 5}', by=by(sender), now=NOON)
     decide_pending(now=after(1))
     assert Event.objects.count() == 1
 
@@ -112,7 +113,7 @@ def test_binary_mode_is_read_again_from_what_was_stored(sender: User) -> None:
         # Of a webhook's headers this name would be redacted; of an event it is content.
         "Ce-Sessiontoken": "x" * 900 + "%C3%BC",
     }
-    send_event(connection=None, sender=sender, headers=headers, body=b"[1]", by=by(sender), now=NOON)
+    send_events(connection=None, sender=sender, headers=headers, body=b"[1]", by=by(sender), now=NOON)
     decide_pending(now=after(1))
     event = Event.objects.get()
     assert event.data == {"value": [1]}

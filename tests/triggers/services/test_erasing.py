@@ -32,7 +32,7 @@ from tests.factories.agents import make_agent
 from tests.factories.deliverables import deliver, make_deliverable
 from tests.factories.triggers import NOON, after, make_delivery, make_jira, make_trigger
 from tests.factories.workspaces import make_item, make_workspace
-from tests.triggers.services.test_decide_crash import database_url
+from tests.triggers.services.doomed import database_url
 from triggers.enums import ErasureStatus, ExecutionStatus
 from triggers.models import (
     Attempt,

@@ -171,7 +171,7 @@ def test_a_structured_event_is_an_object(body: bytes) -> None:
 @pytest.mark.parametrize(
     ("headers", "words"),
     [
-        ({"content-type": BATCH}, "Batches"),
+        ({"content-type": BATCH}, STRUCTURED),
         ({"content-type": "application/json"}, "ce- headers"),
         ({}, "ce- headers"),
         ({"content-type": "application/cloudevents+xml", **HEADERS}, STRUCTURED),

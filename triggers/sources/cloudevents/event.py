@@ -19,6 +19,10 @@ LONGEST: Mapping[str, int] = {"id": 200, "source": 300, "type": 100, "subject": 
 """Characters; an attribute that is not named here has at most LONGEST_OTHER."""
 LONGEST_OTHER = 1000
 MOST_ATTRIBUTES = 40
+MOST_HOPS = 30_000
+"""As many as a row holds; far beyond any limit."""
+HOPS = "dcthops"
+"""The extension attribute that says how many steps an event is away from a change outside."""
 RESERVED = "dct."
 """Types of DCT's own news begin so; nobody else sends them."""
 
@@ -27,6 +31,7 @@ _NOT_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\ufff
 _URI = re.compile(r"[^\s<>\"{}|\\^`]+\Z")
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,12})?([Zz]|[+-]\d\d:\d\d)\Z", re.ASCII)
+_NUMBER = re.compile(r"[0-9]{1,9}\Z")
 _MEDIA = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Za-z-]+\s*(;.*)?\Z")
 
 
@@ -56,12 +61,27 @@ class CloudEvent:
         return moment(self["time"])
 
     @property
+    def extensions(self) -> dict[str, Any]:
+        """The attributes that the specification does not name."""
+        return extensions_of(self.attributes)
+
+    @property
+    def hops(self) -> int:
+        """How many steps of DCT's own lie between a change outside and this; 0 where it does not say."""
+        return min(int(self.attributes.get(HOPS, 0)), MOST_HOPS)
+
+    @property
     def key(self) -> str:
         """What is the same for two copies of one event and for nothing else: source and id (section 3.1.1).
 
         No URI has a blank in it, so that no other pair reads the same.
         """
         return bounded(f"{self['source']} {self['id']}")
+
+
+def extensions_of(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Of all attributes those that the specification does not name."""
+    return {name: value for name, value in attributes.items() if name not in _DEFINED}
 
 
 def event_of(value: Mapping[str, Any]) -> CloudEvent:
@@ -111,6 +131,8 @@ def _wrong(name: str, value: Any) -> list[tuple[str, str]]:
         return [(code, words) for code, words, holds in checks if not holds(name, value)][:1]
     if name in _DEFINED or not isinstance(value, int):
         return [("not_text", "must be a text.")]
+    if name == HOPS and value < 0:
+        return [("out_of_range", "must not be below 0.")]
     return [] if -(2**31) <= value < 2**31 else [("out_of_range", "must be a whole number of 32 bits.")]
 
 
@@ -132,6 +154,13 @@ _TEXTS: tuple[Check, ...] = (
     ("empty", "must not be empty.", lambda name, text: name not in _DEFINED or bool(text.strip())),
 )
 _MEANINGS: Mapping[str, tuple[Check, ...]] = {
+    HOPS: (
+        (
+            "not_a_number",
+            "must be a whole number, as DCT gave it with the event that yours came of.",
+            lambda _, text: bool(_NUMBER.match(text)),
+        ),
+    ),
     "specversion": (("unknown_version", f"must be {SPECVERSION}.", lambda _, text: text == SPECVERSION),),
     "type": (
         (

@@ -34,11 +34,8 @@ def kept(headers: Mapping[str, str]) -> dict[str, str]:
 
 def read(headers: Mapping[str, str], body: bytes, *, max_bytes: int) -> CloudEvent:
     """The event of a request; ``headers`` by lower-case name. Raises NotTaken and NotACloudEvent."""
-    media, charset = _media(headers.get("content-type", ""))
-    if headers.get("content-encoding", "identity").strip().lower() not in {"identity", ""}:
-        raise NotTaken("Send the body as it is, without Content-Encoding.")
-    if media == BATCH:
-        raise NotTaken(f"Batches are not taken. Send each event by itself, as {STRUCTURED}.")
+    media, charset = media_of(headers)
+    only_as_it_is(headers)
     if media == STRUCTURED and charset in _UTF8:
         return _structured(body, max_bytes)
     attributes = {name.removeprefix(_PREFIX): value for name, value in headers.items() if name.startswith(_PREFIX)}
@@ -93,9 +90,16 @@ def _text(header: str) -> str | None:
         return None
 
 
-def _media(content_type: str) -> tuple[str, str]:
+def only_as_it_is(headers: Mapping[str, str]) -> None:
+    """Raises NotTaken for a body that is packed."""
+    if headers.get("content-encoding", "identity").strip().lower() not in {"identity", ""}:
+        raise NotTaken("Send the body as it is, without Content-Encoding.")
+
+
+def media_of(headers: Mapping[str, str]) -> tuple[str, str]:
     """(media type, charset) in lower case; the charset is empty where none is named."""
-    media, *parameters = content_type.lower().split(";")
+    lower = {name.lower(): value for name, value in headers.items()}
+    media, *parameters = lower.get("content-type", "").lower().split(";")
     named = (one.partition("=") for one in parameters)
     charsets = [value.strip().strip('"') for name, _, value in named if name.strip() == "charset"]
     return media.strip(), charsets[-1] if charsets else ""

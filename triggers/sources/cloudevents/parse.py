@@ -52,6 +52,7 @@ def parse(raw: RawDelivery) -> list[ParsedEvent]:
             item=_item(event),
             change_key=f"cloudevent {event.key}",
             changes={},
+            hop=event.hops,
         )
     ]
 
