@@ -10,6 +10,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("me/", me.MePage.as_view(), name="me"),
     path("me/password/", me.Password.as_view(), name="password"),
     path("me/tokens/new/", me.NewToken.as_view(), name="token-new"),
+    path("me/tokens/<slug:handle>/rate/", me.TokenRate.as_view(), name="token-rate"),
     path("me/tokens/<slug:handle>/end/", me.RevokeToken.as_view(), name="token-revoke"),
     path("audit/", audit.AuditPage.as_view(), name="audit"),
 ]

@@ -160,14 +160,20 @@ class OperationGrantAdmin(RoleAdmin):
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(RoleAdmin):
-    """API tokens: only their names and times; deleting one revokes it."""
+    """API tokens: their names, times and rates; deleting one revokes it."""
 
-    viewing = deleting = _PEOPLE
-    list_display = ("name", "user", "scopes", "created", "expiry", "last_used_at")
+    viewing = changing = deleting = _PEOPLE
+    list_display = ("name", "user", "scopes", "events_per_minute", "created", "expiry", "last_used_at")
     list_select_related = ("user",)
     numbers = ("user_id",)
     search_fields = ("user__username__istartswith",)
-    shown = ("name", "user", "scopes", "created", "expiry", "last_used_at")
+    shown = ("name", "user", "scopes", "created", "expiry", "last_used_at", "events_per_minute")
+    fields_to_change = ("events_per_minute",)
+
+    def change(
+        self, request: HttpRequest, row: ApiToken, values: Mapping[str, Any], *, by: Actor, now: datetime
+    ) -> ApiToken:
+        return people.set_token_rate(token=row, by=by, now=now, **values) if values else row
 
     def remove(self, row: ApiToken, *, by: Actor, now: datetime) -> None:
         people.revoke_token(token=row, by=by, now=now)

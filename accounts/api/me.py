@@ -93,7 +93,18 @@ class NewToken(Input):
     )
     days = WholeField(min_value=1, max_value=3650, default=365)
     events_per_minute = WholeField(
-        min_value=1, max_value=1_000_000, default=EVENTS_PER_MINUTE, help_text="What comes faster gets 429."
+        min_value=1,
+        max_value=people.MOST_EVENTS_PER_MINUTE,
+        default=EVENTS_PER_MINUTE,
+        help_text="What comes faster gets 429.",
+    )
+
+
+class TokenChange(Input):
+    """What may be changed of a token."""
+
+    events_per_minute = WholeField(
+        min_value=1, max_value=people.MOST_EVENTS_PER_MINUTE, help_text="What comes faster gets 429, at once."
     )
 
 
@@ -107,7 +118,7 @@ class TokenViewSet(ReadingViewSet):
     keyset = "-digest"
     lookup_field = "id"
     lookup_value_regex = f"[0-9a-f]{{{HANDLE}}}"
-    operations: ClassVar = dict.fromkeys(("list", "retrieve", "create", "destroy"), Operation.VIEW)
+    operations: ClassVar = dict.fromkeys(("list", "retrieve", "create", "partial_update", "destroy"), Operation.VIEW)
 
     def rows(self) -> QuerySet[ApiToken]:
         rows: QuerySet[ApiToken] = ApiToken.objects.select_related("user")
@@ -134,6 +145,12 @@ class TokenViewSet(ReadingViewSet):
             now=self.now,
         )
         return self.respond(token, status=201, more={"token": text})
+
+    @extend_schema(request=TokenChange, responses=TokenSerializer)
+    def partial_update(self, request: Request, id: str) -> Response:  # noqa: ARG002 - the name in the address
+        """Change how many events it may post in a minute: one's own, or anybody's for those who manage people."""
+        token, rate = self.get_object(), self.body(TokenChange)["events_per_minute"]
+        return self.respond(people.set_token_rate(token=token, events_per_minute=rate, by=self.actor, now=self.now))
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, id: str) -> Response:  # noqa: ARG002 - the name in the address

@@ -12,9 +12,18 @@ from accounts.models import EVENTS_PER_MINUTE, ApiToken, FeatureToggle, Operatio
 from accounts.operations import TABLE, Operation, Reach
 from accounts.services import audit
 
+MOST_EVENTS_PER_MINUTE = 1_000_000
+
 
 class NotGrantable(Exception):
     """The role's ceiling does not let this operation be granted to the person."""
+
+
+class BadRate(ValueError):
+    """No rate that a token may have."""
+
+    def __init__(self) -> None:
+        super().__init__(f"The events a minute must be a whole number from 1 to {MOST_EVENTS_PER_MINUTE:,}.")
 
 
 def new_password() -> str:
@@ -85,7 +94,8 @@ def issue_token(
     days: int = 365,
     events_per_minute: int = EVENTS_PER_MINUTE,
 ) -> tuple[ApiToken, str]:
-    """Make an API token; the text is told once and only its hash is kept."""
+    """Make an API token; the text is told once and only its hash is kept. Raises BadRate."""
+    _check_rate(events_per_minute)
     with transaction.atomic():
         token, text = ApiToken.objects.create(
             user=user,
@@ -99,6 +109,34 @@ def issue_token(
             by=by, action="token.issued", obj=user, now=now, after={"name": name, "scopes": token.scopes, "days": days}
         )
     return token, text
+
+
+def set_token_rate(*, token: ApiToken, events_per_minute: int, by: Actor, now: datetime) -> ApiToken:
+    """How many events may be posted with it in a minute, from the next one on. Raises BadRate.
+
+    Its owner's, who has chosen it when it was made, and of those who manage people.
+    """
+    _check_rate(events_per_minute)
+    with transaction.atomic():
+        row: ApiToken = ApiToken.objects.select_for_update(of=("self",)).select_related("user").get(pk=token.pk)
+        before = row.events_per_minute
+        if before != events_per_minute:
+            row.events_per_minute = events_per_minute
+            row.save(update_fields=["events_per_minute"])
+            audit.record(
+                by=by,
+                action="token.rate_set",
+                obj=row.user,
+                now=now,
+                before={"name": row.name, "events_per_minute": before},
+                after={"name": row.name, "events_per_minute": events_per_minute},
+            )
+    return row
+
+
+def _check_rate(events_per_minute: int) -> None:
+    if type(events_per_minute) is not int or not 1 <= events_per_minute <= MOST_EVENTS_PER_MINUTE:
+        raise BadRate
 
 
 def revoke_token(*, token: ApiToken, by: Actor, now: datetime) -> None:

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
 from accounts.enums import Role, TokenScope
-from accounts.models import ApiToken
+from accounts.models import EVENTS_PER_MINUTE, ApiToken
 from accounts.operations import TABLE, Operation, Reach
 from accounts.permissions import may, reach_of
 from accounts.services import people
@@ -62,12 +62,25 @@ class Password(FormDialog):
         return done(self.request, "Your password is changed.", goto=reverse("me"))
 
 
+def _rate_field(**over: Any) -> forms.IntegerField:
+    most = people.MOST_EVENTS_PER_MINUTE
+    text = "What a program posts faster is turned away with 429."
+    return forms.IntegerField(label="Events a minute, at most", help_text=text, min_value=1, max_value=most, **over)
+
+
 class TokenForm(forms.Form):
     """A token to make."""
 
     name = forms.CharField(max_length=100, help_text="Which program it is for.")
     scope = forms.ChoiceField(label="May be used to", choices=TokenScope.choices)
     days = forms.TypedChoiceField(label="Ends after", choices=DAYS, coerce=int, initial=90)
+    events_per_minute = _rate_field(required=False, initial=EVENTS_PER_MINUTE)
+
+
+class RateForm(forms.Form):
+    """How many events a token may post."""
+
+    events_per_minute = _rate_field()
 
 
 class NewToken(FormDialog):
@@ -86,7 +99,13 @@ class NewToken(FormDialog):
         wanted = form.cleaned_data
         scopes = [TokenScope(wanted["scope"])]
         _, text = people.issue_token(
-            user=self.user, name=wanted["name"], by=self.actor, now=self.now, scopes=scopes, days=wanted["days"]
+            user=self.user,
+            name=wanted["name"],
+            by=self.actor,
+            now=self.now,
+            scopes=scopes,
+            days=wanted["days"],
+            events_per_minute=wanted["events_per_minute"] or EVENTS_PER_MINUTE,
         )
         page = MePage()
         page.setup(self.request)
@@ -94,6 +113,28 @@ class NewToken(FormDialog):
         response = page.draw({**page.context(), "once": {"name": wanted["name"], "text": text}})
         response["Cache-Control"] = "no-store"
         return response
+
+
+class TokenRate(FormDialog):
+    """How many events one of one's tokens may post in a minute."""
+
+    title = "Events a minute"
+    text = "It counts from the next event on."
+    submit = "Change it"
+
+    def form(self, data: Any, **kwargs: Any) -> RateForm:
+        return RateForm(data, initial={"events_per_minute": self._token(kwargs["handle"]).events_per_minute})
+
+    def saved(self, form: Any, **kwargs: Any) -> HttpResponse:
+        rate = form.cleaned_data["events_per_minute"]
+        token = self._token(kwargs["handle"])
+        people.set_token_rate(token=token, events_per_minute=rate, by=self.actor, now=self.now)
+        return done(self.request, f"{token.name or 'The token'} may post {rate:,} events a minute.", goto=reverse("me"))
+
+    def _token(self, handle: str) -> ApiToken:
+        rows: Any = ApiToken.objects.filter(user=self.user)
+        found: ApiToken = self.find(rows, digest__startswith=handle)
+        return found
 
 
 class RevokeToken(SignedInView):
@@ -114,5 +155,7 @@ def _token(row: ApiToken) -> dict[str, Any]:
         "created_at": row.created,
         "expires_at": row.expiry,
         "used_at": row.last_used_at,
+        "rate": f"{row.events_per_minute:,}",
+        "rate_url": reverse("token-rate", args=[row.digest[:HANDLE]]),
         "revoke_url": reverse("token-revoke", args=[row.digest[:HANDLE]]),
     }

@@ -1,6 +1,7 @@
 """People, tokens, toggles, grants: each change leaves its audit entry, and secrets are told once."""
 
 from datetime import datetime
+from typing import Any
 
 import pytest
 from django.contrib.auth import authenticate
@@ -70,3 +71,27 @@ def test_only_what_the_ceiling_allows_can_be_granted(now: datetime) -> None:
     people.withdraw_operation(grant=grant, by=CLI, now=now)
     assert not OperationGrant.objects.exists()
     assert actions() == ["operation.granted", "operation.withdrawn"]
+
+
+def test_a_tokens_rate_is_changed_and_audited_once(now: datetime) -> None:
+    user = User.objects.create(username="ann")
+    token, _ = people.issue_token(user=user, name="ci", by=CLI, now=now)
+    for _ in range(2):
+        assert people.set_token_rate(token=token, events_per_minute=60, by=CLI, now=now).events_per_minute == 60
+    (entry,) = AuditEntry.objects.filter(action="token.rate_set")
+    assert (entry.before, entry.after) == (
+        {"name": "ci", "events_per_minute": 6000},
+        {"name": "ci", "events_per_minute": 60},
+    )
+    assert ApiToken.objects.get().events_per_minute == 60
+
+
+@pytest.mark.parametrize("rate", [0, -1, 1_000_001, True, 1.5])
+def test_a_rate_that_is_none_is_refused_by_the_service(now: datetime, rate: Any) -> None:
+    user = User.objects.create(username="ann")
+    token, _ = people.issue_token(user=user, name="ci", by=CLI, now=now)
+    with pytest.raises(people.BadRate, match="from 1 to 1,000,000"):
+        people.set_token_rate(token=token, events_per_minute=rate, by=CLI, now=now)
+    with pytest.raises(people.BadRate):
+        people.issue_token(user=user, name="ci", by=CLI, now=now, events_per_minute=rate)
+    assert list(ApiToken.objects.values_list("events_per_minute", flat=True)) == [6000]

@@ -133,6 +133,19 @@ def test_deleting_a_token_revokes_it(client: Client) -> None:
     assert last_entry().action == "token.revoked"
 
 
+def test_a_tokens_rate_is_changed_by_its_form_within_its_bounds(client: Client) -> None:
+    token, _ = issue_token(user=make_user(), name="laptop", by=Actor.system(), now=NOON)
+    address = f"/admin/accounts/apitoken/{token.pk}/change/"
+    assert client.post(address, {"events_per_minute": "0"}).status_code == 200
+    assert ApiToken.objects.get().events_per_minute == 6000
+    assert client.post(address, {"events_per_minute": "60"}).status_code == 302
+    assert ApiToken.objects.get().events_per_minute == 60
+    assert last_entry().action == "token.rate_set"
+    developer = Client()
+    developer.force_login(make_user(role=Role.DEVELOPER, is_staff=True))
+    assert developer.post(address, {"events_per_minute": "70"}).status_code == 403
+
+
 @override_settings(AXES_FAILURE_LIMIT=1)
 def test_who_was_locked_out_is_let_in_again(client: Client) -> None:
     person = make_user()

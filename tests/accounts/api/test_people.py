@@ -73,6 +73,24 @@ def test_a_token_is_told_once_and_ended() -> None:
     assert Client().get(f"{V1}me/", headers=bearer(made["token"])).status_code == 401
 
 
+def test_a_tokens_rate_is_its_owners_and_of_those_who_manage_people() -> None:
+    owner = signed_in(make_user(role=Role.SUPPORT))
+    made = owner.post(f"{V1}tokens/", data={"name": "shop"}, content_type=JSON).json()
+    path = f"{V1}tokens/{made['id']}/"
+
+    def change(client: Client, rate: Any) -> Any:
+        return client.patch(path, data={"events_per_minute": rate}, content_type=JSON)
+
+    assert change(owner, 60).json()["events_per_minute"] == 60
+    assert change(signed_in(make_user(is_superuser=True)), 70).json()["events_per_minute"] == 70
+    assert change(signed_in(make_user(role=Role.DEVELOPER)), 80).status_code == 404
+    refused = change(owner, 0)
+    assert (refused.status_code, refused.json()["errors"][0]["path"]) == (400, "events_per_minute")
+    narrow = bearer(token_of(make_user(is_superuser=True), TokenScope.EVENTS))
+    assert Client().patch(path, data={"events_per_minute": 9}, content_type=JSON, headers=narrow).status_code == 403
+    assert owner.get(path).json()["events_per_minute"] == 70
+
+
 def test_a_session_without_a_csrf_token_changes_nothing() -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(make_user())

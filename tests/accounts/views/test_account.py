@@ -116,3 +116,24 @@ def test_a_token_of_another_cannot_be_ended(person: Visitor) -> None:
 def test_a_token_lasts_no_longer_than_offered(person: Visitor) -> None:
     assert person.post(reverse("token-new"), {"name": "x", "scope": "full", "days": "9999"}).status_code == 422
     assert not ApiToken.objects.exists()
+
+
+def test_a_tokens_rate_is_chosen_and_changed(person: Visitor) -> None:
+    made = {"name": "Script", "scope": "events", "days": "30"}
+    person.post(reverse("token-new"), {**made, "events_per_minute": "120"})
+    row = person.get(reverse("me")).context["tokens"][0]
+    assert row["rate"] == "120"
+    assert 'value="120"' in person.get(row["rate_url"]).content.decode()
+    assert person.post(row["rate_url"], {"events_per_minute": "0"}).status_code == 422
+    person.post(row["rate_url"], {"events_per_minute": "2500"})
+    assert "2,500" in person.get(reverse("me")).content.decode()
+    assert AuditEntry.objects.filter(action="token.rate_set").count() == 1
+
+
+def test_the_rate_of_anothers_token_is_not_found(person: Visitor) -> None:
+    person.post(reverse("token-new"), {"name": "Script", "scope": "events", "days": "30"})
+    url = person.get(reverse("me")).context["tokens"][0]["rate_url"]
+    other = visitor()
+    assert other.get(url).status_code == 404
+    assert other.post(url, {"events_per_minute": "1"}).status_code == 404
+    assert ApiToken.objects.get().events_per_minute == 6000
