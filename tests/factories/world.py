@@ -42,6 +42,7 @@ from workspaces.models import ContextItem, Workspace, WorkspaceTemplate
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 SECRET = "canary-of-a-secret-0123456789"
 SYSTEM = Actor.system()
+FAR = datetime(2999, 1, 1, tzinfo=UTC)
 _numbers = itertools.count(1)
 
 
@@ -130,7 +131,7 @@ def make_world(owner: User) -> World:
         deliverable=make_deliverable(workspace),
         token=token,
         bulk=make_bulk(owner, trigger),
-        watch=make_watch(trigger, event),
+        watch=make_watch(trigger, event, due_at=FAR),
         erasure=make_erasure(owner, item),
     )
 

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from triggers.conditions.facts import EventFacts, ItemFacts
-from triggers.matching.anchors import needed_to_ask
+from triggers.matching.anchors import needed, needed_to_ask
 from triggers.matching.program import Programs, tree_of
 from triggers.matching.questions import Anchor, Look, Probe
+from triggers.matching.subtrees import WATCHES
 from triggers.matching.tables import KINDS_OF_TABLE, Table
 
 FEW = 4
@@ -124,7 +125,9 @@ class Scope:
         self._in_order = tuple(self._tables.values())
 
     def _add(self, slot: int, conditions: str) -> None:
-        found = needed_to_ask(tree_of(conditions), self._cost)
+        tree = tree_of(conditions)
+        # Most wait for no silence, and to look for that in a tree takes as long as to find its anchors.
+        found = needed_to_ask(tree, self._cost) if WATCHES in conditions else needed(tree, self._cost)
         if found is None:
             self._always.append(~slot)
             return

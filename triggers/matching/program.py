@@ -12,7 +12,7 @@ from triggers.conditions.tree import MAX_DEPTH, as_group, group_kind
 from triggers.conditions.verdict import NodeKind
 from triggers.matching.leaves import questions
 from triggers.matching.questions import Answer
-from triggers.matching.subtrees import IS_TIMER, Subtree, subtree, watched
+from triggers.matching.subtrees import IS_TIMER, WATCHES, Subtree, subtree, watched
 
 
 def compiled(tree: Any) -> Answer:
@@ -105,7 +105,7 @@ class Programs:
         return found if found is not None else self._compile(text)
 
     def _compile(self, text: str) -> Answer:
-        program = asked(tree_of(text))
+        program = asked(tree_of(text)) if WATCHES in text else compiled(tree_of(text))
         with self._lock:
             if text not in self._by_text:
                 self._by_text[text] = program

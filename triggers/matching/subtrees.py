@@ -30,6 +30,8 @@ class Subtree:
     is_end: bool
 
 
+WATCHES = f'"{absence.LEAF.type}"'
+"""Conditions in whose text this is not wait for no silence."""
 IS_TIMER = Question(
     lambda event, _item: absence.is_timer(event),
     (Anchor(Probe(Look.VALUE, "event.type"), absence.ELAPSED),),

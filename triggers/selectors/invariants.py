@@ -13,8 +13,8 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from agents.enums import AGENT_MOVES, AgentStatus, Pool, RunStatus, StartStatus
 from agents.models import Agent, AgentRun, Limits, SlotHolder, StartRequest
-from triggers.enums import ExecutionStatus
-from triggers.models import Delivery, DeliveryOutcome, Execution, Firing, PendingDelivery
+from triggers.enums import ExecutionStatus, WatchStatus
+from triggers.models import Delivery, DeliveryOutcome, Execution, Firing, PendingDelivery, Watch
 from workspaces import files
 from workspaces.enums import WorkspaceStatus
 from workspaces.models import Workspace
@@ -96,6 +96,10 @@ def _undecided(now: datetime) -> "QuerySet[Any]":
     return PendingDelivery.objects.filter(delivery__received_at__lt=now - UNCLAIMED_AFTER)
 
 
+def _overdue(now: datetime) -> "QuerySet[Any]":
+    return Watch.objects.filter(status=WatchStatus.ARMED, due_at__lt=now - UNCLAIMED_AFTER)
+
+
 def _nobodys_deliveries(_: datetime) -> "QuerySet[Any]":
     waits = PendingDelivery.objects.filter(delivery=OuterRef("pk"))
     decided = DeliveryOutcome.objects.filter(delivery=OuterRef("pk"))
@@ -172,6 +176,10 @@ MISSING_DIRECTORY = Invariant(
     _nothing, is_quick=False,
 )  # fmt: skip
 INVARIANTS: Sequence[Invariant] = (
+    Invariant(
+        "overdue_watch", f"armed watches have been due for longer than {UNCLAIMED_AFTER.seconds} s",
+        "Look whether the clock runs and the database answers.", "status", _overdue,
+    ),
     Invariant(
         "undecided", f"deliveries wait for longer than {UNCLAIMED_AFTER.seconds} s to be decided", _ENGINE,
         "deliveries", _undecided,

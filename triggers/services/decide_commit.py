@@ -34,7 +34,8 @@ class Overtaken(Exception):
 def commit(plan: Plan) -> None:
     """Write a plan. Raises Overtaken, and IntegrityError where somebody else wrote the same; then nothing is written.
 
-    Lock order: generation, items, capacity (where something is taken out of the queue), triggers by id, executions.
+    Lock order: generation, items, capacity (where something is taken out of the queue), triggers by id, executions,
+    watches.
     """
     with transaction.atomic():
         _check(plan)

@@ -12,10 +12,8 @@ from typing import Any
 from django.db import DatabaseError
 from django.db.models import QuerySet
 
-from accounts.enums import Source
 from triggers.conditions.facts import EventFacts, ItemFacts
 from triggers.conditions.history import Earlier, Per, UnreadHistory
-from triggers.conditions.leaves.absence import ELAPSED
 from triggers.conditions.leaves.count import MOST
 from triggers.enums import Origin
 from triggers.matching.program import compiled
@@ -44,8 +42,6 @@ class Elapsed:
     @classmethod
     def of(cls, event: Event) -> "Elapsed | None":
         """Read from an event, stored or about to be; None for one that says no such thing."""
-        if event.type != ELAPSED or event.source != Source.INTERNAL:
-            return None
         try:
             said = dict(event.data)
             times = {name: datetime.fromisoformat(said[name]) for name in ("armed_at", "due_at")}

@@ -39,10 +39,9 @@ class _Absence:
 
 @dataclass(eq=False)
 class Running:
-    """A watch that is stored, or planned by an event of the batch (``armed_by``), and what ended it in the batch."""
+    """A watch that is stored, or that an event of the batch armed and has no number yet; and what ended it in it."""
 
     row: Watch
-    armed_by: Planned | None = None
     ended_by: Planned | None = None
 
 
@@ -96,20 +95,22 @@ class Watches:
             for found in running:
                 self._end(place, found, planned, BROKEN if breaks else ANEW)
             running = []
-        return self._arm(one, planned, place, want) if arms and not running else ""
+        return self._arm(one, planned, slot, place, want) if arms and not running else ""
 
     def _end(self, place: Place, found: Running, by: Planned, reason: str) -> None:
         found.ended_by, found.row.reason = by, reason
         self._running[place].remove(found)
         self._armed[place[0]] -= 1
-        if found.armed_by is None:
+        if found.row.pk is not None:
             self.ended.append(found)
 
-    def _arm(self, one: Candidate, planned: Planned, place: Place, want: Wanted) -> str:
+    def _arm(self, one: Candidate, planned: Planned, slot: Slot, place: Place, want: Wanted) -> str:
         if self._armed[one.id] >= MOST_ARMED:
             return f"No watch was armed: {MOST_ARMED:,} of this trigger are armed already, as many as may be."
         at = planned.event.accepted_at
         row = Watch(
+            armed_by=planned.event,
+            item=slot.row,
             trigger_id=one.id,
             revision_id=one.revision_id,
             condition=want.name,
@@ -117,7 +118,7 @@ class Watches:
             armed_at=at,
             due_at=at + want.within,
         )
-        found = Running(row, armed_by=planned)
+        found = Running(row)
         self._armed[one.id] += 1
         self._running[place].append(found)
         self.begun.append(found)
@@ -185,8 +186,7 @@ def _absences(one: Candidate) -> list[_Absence]:
 
 def _stored(found: Running, now: datetime) -> Watch:
     row = found.row
-    if found.armed_by is not None and found.armed_by.slot is not None:
-        row.armed_by, row.item = found.armed_by.event, found.armed_by.slot.row
+    row.armed_by_id, row.item_id = row.armed_by.pk, row.item.pk
     if found.ended_by is not None:
         row.status, row.ended_by, row.ended_at = WatchStatus.DISARMED, found.ended_by.event, now
     return row

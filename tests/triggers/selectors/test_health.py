@@ -11,12 +11,14 @@ from accounts.models import Secret
 from dct_site.diagnosis.findings import Standing
 from dct_site.diagnosis.services import look_at_database
 from dct_site.first_steps import warnings
+from tests.factories.accounts import make_user
 from tests.factories.agents import make_start
 from tests.factories.executions import make_execution, make_running_trigger
-from tests.factories.triggers import NOON, make_delivery
+from tests.factories.triggers import NOON, make_delivery, make_watch
 from tests.factories.workspaces import make_connection
-from triggers.enums import DeliveryStatus, ExecutionStatus
-from triggers.models import DeliveryOutcome, Execution
+from tests.factories.world import make_world
+from triggers.enums import DeliveryStatus, ExecutionStatus, WatchStatus
+from triggers.models import DeliveryOutcome, Execution, Watch
 from triggers.selectors.health import health, secrets_under_lost_keys
 
 pytestmark = pytest.mark.django_db
@@ -120,3 +122,13 @@ def test_a_backlog_is_told_with_its_pace_and_is_not_called_a_long_wait() -> None
 def test_what_is_fresh_and_waits_long_is_told_as_ever() -> None:
     make_start(1, kind="execution", now=NOON)
     assert "long_wait" in {reason.code for reason in health(now=NOON + timedelta(minutes=11)).reasons}
+
+
+@pytest.mark.parametrize(("late", "is_told"), [(10, False), (11, True)])
+def test_a_watch_that_the_clock_does_not_take_is_told(late: int, is_told: bool) -> None:
+    world = make_world(make_user())
+    Watch.objects.filter(pk=world.watch.pk).update(due_at=NOON - timedelta(seconds=late))
+    make_watch(world.trigger, world.event, condition="b", status=WatchStatus.DISARMED, due_at=NOON - timedelta(hours=1))
+    told = [reason.text for reason in health(now=NOON).reasons if reason.code == "overdue_watch"]
+    words = f"1 armed watches have been due for longer than 10 s ({world.watch.pk})."
+    assert told == ([words] if is_told else [])

@@ -14,8 +14,8 @@ from agents.models import Agent, AgentRun, SlotHolder, StartRequest
 from agents.services.runs import claim
 from dct_site.diagnosis.findings import Standing
 from dct_site.diagnosis.invariants import look_at_invariants
-from tests.factories.executions import agent_of, make_execution, make_launched
-from tests.factories.triggers import NOON, WrittenOut, make_delivery, make_jira, make_trigger
+from tests.factories.executions import agent_of, make_event, make_execution, make_launched
+from tests.factories.triggers import NOON, WrittenOut, make_delivery, make_jira, make_trigger, make_watch
 from triggers.enums import DeliveryStatus, ExecutionStatus
 from triggers.models import DeliveryOutcome, Execution, Firing, PendingDelivery
 from triggers.selectors.health import health
@@ -61,6 +61,11 @@ def at_work() -> Execution:
 
 def undecided() -> None:
     make_delivery(make_jira())
+
+
+def overdue_watch() -> None:
+    trigger = make_trigger()
+    make_watch(trigger, make_event(), due_at=NOON)
 
 
 def nobodys_delivery() -> None:
@@ -153,6 +158,7 @@ def missing_directory() -> None:
 BROKEN: list[tuple[Callable[[], None], str, float]] = [
     # What is done, the rule that finds it, and for how many seconds it may be so.
     (undecided, "undecided", 10),
+    (overdue_watch, "overdue_watch", 10),
     (nobodys_delivery, "nobodys_delivery", 0),
     (answered_twice, "answered_twice", 0),
     (ran_twice, "ran_twice", 0),

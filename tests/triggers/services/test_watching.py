@@ -7,12 +7,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 
 from accounts.actor import Actor
 from accounts.models import Connection
 from dct_site.engine.tick import tick
+from dct_site.kernel import clock
 from tests.factories.accounts import make_user
 from tests.factories.triggers import NOON, after, make_delivery, make_jira, make_trigger
 from tests.untouched import nothing_changes
@@ -22,6 +24,7 @@ from triggers.models import Decision, Delivery, Event, PendingDelivery, Trigger,
 from triggers.services import decide, decide_commit, decide_past, decide_watches, drafts, publishing, standing, watches
 from triggers.services.backtest import backtest
 from triggers.services.decide import decide_pending
+from triggers.services.decide_past import past_of
 from triggers.services.decide_plan import Plan
 from triggers.services.dry_run import try_on_events, try_on_payload
 from triggers.services.fire import fire
@@ -368,6 +371,31 @@ def test_one_that_fires_at_once_fires_also_where_no_watch_was_to_be_had(monkeypa
     assert kept.facts["not_watched"].startswith("No watch was armed")
 
 
+def test_an_event_of_the_clock_that_is_no_longer_kept_is_nobodys() -> None:
+    trigger, connection = waiting()
+    come(connection, question())
+    (event,) = pass_time(HOUR)
+    event.data = {}
+    past = past_of(event, conditions=trigger.draft["conditions"], trigger_id=trigger.pk)
+    assert past.silence(watch=Watch.objects.get().condition, broken_by=ANSWERED) is None
+
+
+def test_a_database_that_is_gone_for_a_moment_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    trigger, connection = waiting()
+    come(connection, question())
+    elapse_due(now=after(HOUR))
+
+    def gone(*_args: Any) -> Any:
+        raise OperationalError("the connection was lost")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(decide_past.Stored, "after", gone)
+        with pytest.raises(OperationalError):
+            decide_pending(now=after(HOUR))
+    decide_pending(now=after(HOUR))
+    assert answers(trigger) == [YES]
+
+
 # ---- what ends a watch ----
 
 
@@ -439,6 +467,18 @@ def test_the_tick_brings_what_is_due() -> None:
     tick(NOON)
     assert states() == [ELAPSED]
     assert Delivery.objects.latest("pk").delivery_key == f"watch:{Watch.objects.get().pk}"
+
+
+def test_due_is_what_the_databases_clock_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever ticks may have a clock of its own."""
+    _, connection = waiting()
+    come(connection, question())
+    monkeypatch.setattr(clock, "db_now", lambda _: after(HOUR - 1))
+    tick(after(9 * HOUR))
+    assert states() == [ARMED]
+    monkeypatch.setattr(clock, "db_now", lambda _: after(HOUR))
+    tick(NOON)
+    assert states() == [ELAPSED]
 
 
 def test_one_that_was_accepted_already_is_not_accepted_again() -> None:
@@ -597,6 +637,19 @@ def test_the_trigger_is_locked_before_its_watches_are_looked_at_again() -> None:
     looks = [at for at, text in enumerate(sql) if 'FROM "triggers_watch"' in text]
     assert looks
     assert database.vendor != "postgresql" or (locks and locks[-1] < looks[-1])
+
+
+def test_what_is_disarmed_is_held_before_it_is_looked_at_again() -> None:
+    """Or a clock could take it between the look and the move."""
+    _, connection = waiting()
+    come(connection, question())
+    make_delivery(connection, reply(), now=after(1))
+    with CaptureQueriesContext(database) as asked:
+        decide_pending(now=after(1))
+    assert states() == [DISARMED]
+    sql = [query["sql"] for query in asked if 'FROM "triggers_watch"' in query["sql"]]
+    held = [at for at, text in enumerate(sql) if "FOR NO KEY UPDATE" in text]
+    assert database.vendor != "postgresql" or (held and held[0] < len(sql) - 1)
 
 
 def test_without_an_absence_nobody_looks_for_watches() -> None:
