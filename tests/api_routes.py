@@ -109,7 +109,7 @@ def valid_body(route: Route, world: World) -> dict[str, Any]:
         ("feature-toggles", "partial_update"): {"is_on": True},
         ("runtime-commands", "create"): {"name": name, "argv": ["true"]},
         ("tokens", "create"): {"name": name},
-        ("tokens", "partial_update"): {"events_per_minute": 100},
+        ("tokens", "partial_update"): {"events_per_minute": 60},
         ("triggers", "backtest"): {"since": "2026-11-01T00:00:00Z", "until": "2026-11-21T00:00:00Z"},
         ("triggers", "rollback"): {"revision": 1},
         ("users", "create"): {"username": name.replace(" ", "-"), "role": "support"},

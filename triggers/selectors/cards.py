@@ -9,11 +9,10 @@ from typing import Any
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
-from accounts.models import Connection
 from accounts.permissions import Person
 from triggers.enums import TriggerStatus
 from triggers.models import ContextListener, Trigger, TriggerListener
-from triggers.selectors.listeners import heard_at, listeners_visible_to
+from triggers.selectors.listeners import listeners_visible_to
 from triggers.selectors.triggers import triggers_visible_to
 from workspaces.enums import ItemKind
 from workspaces.models import ContextItem
@@ -25,12 +24,11 @@ DRAFTS_LOOKED_AT = 200
 
 @dataclass(frozen=True)
 class Facts:
-    """What belongs to the cards at hand, by item id (``heard_at`` by connection id)."""
+    """What belongs to the cards at hand, by item id. Each listener is annotated with ``heard_at``."""
 
     listeners: Mapping[int, ContextListener] = field(default_factory=dict)
     triggers: Mapping[int, Sequence[Trigger]] = field(default_factory=dict)
     open_below: Mapping[int, int] = field(default_factory=dict)
-    heard_at: Mapping[int, datetime] = field(default_factory=dict)
 
 
 def library_rows(*, user: Person, now: datetime) -> QuerySet[ContextItem]:
@@ -55,7 +53,6 @@ def facts_of(items: Sequence[ContextItem], *, user: Person) -> Facts:
         listeners=_listeners(items, user),
         triggers=_triggers(items, user),
         open_below=_open_below(items),
-        heard_at=_heard_at({item.connection_id for item in items}),
     )
 
 
@@ -125,11 +122,6 @@ def _open_below(items: Sequence[ContextItem]) -> dict[int, int]:
     )
     counted: Any = rows.order_by().values_list("parent_id").annotate(count=Count("pk"))
     return dict(counted)
-
-
-def _heard_at(connection_ids: set[int]) -> dict[int, datetime]:
-    rows: Any = Connection.objects.filter(pk__in=connection_ids).order_by().annotate(heard=heard_at("pk"))
-    return {pk: heard for pk, heard in rows.values_list("pk", "heard") if heard is not None}
 
 
 def _hears(items: Sequence[ContextItem]) -> Q:

@@ -73,7 +73,7 @@ def _card(item: ContextItem, deck: _Deck) -> Shown:
         "tag": _tag(deck.facts.open_below.get(item.pk, 0)),
         "title": item.title or item.external_key,
         "facts": facts_line(item),
-        "listener": _listener(deck.facts.listeners.get(item.pk), deck.facts, item),
+        "listener": _listener(deck.facts.listeners.get(item.pk)),
         "triggers": [shown_trigger(one, deck.rights, deck.last, item_id=item.pk) for one in triggers],
         "new_trigger_url": f"{reverse('trigger-new')}?item={item.pk}" if deck.may_create else "",
         "unwatch_url": reverse("card-unwatch", args=[item.pk]) if item.pk in deck.watchers else "",
@@ -111,8 +111,8 @@ def _tag(open_pulls: int) -> str:
     return f"{open_pulls} open PR{'' if open_pulls == 1 else 's'}"
 
 
-def _listener(row: ContextListener | None, facts: Facts, item: ContextItem) -> Shown | None:
-    return None if row is None else shown_listener(row, heard_at=facts.heard_at.get(item.connection_id))
+def _listener(row: ContextListener | None) -> Shown | None:
+    return None if row is None else shown_listener(row, heard_at=row.heard_at)  # type: ignore[attr-defined]
 
 
 def shown_listener(row: ContextListener, *, heard_at: datetime | None) -> Shown:

@@ -50,16 +50,17 @@ def create(
     description: str = "",
     title_pattern: str = "{trigger.name}: {item.title}",
     context_refresh_mode: ContextRefreshMode = ContextRefreshMode.TRIGGERING_ITEM,
-    options: Mapping[str, Any] | None = None,
+    options: object = None,
     context: Sequence[ContextWish] = (),
 ) -> WorkspaceTemplate:
-    """A template with an empty directory. Raises BadTemplate."""
+    """A template with an empty directory; ``options`` are an object of names and values. Raises BadTemplate."""
     template = WorkspaceTemplate(
         name=strip_invisible(name).strip(),
         description=description,
         title_pattern=title_pattern,
         context_refresh_mode=context_refresh_mode,
-        options=dict(options or {}),
+        # What is no object stays as it is, for the check to say so.
+        options={} if options is None else dict(options) if isinstance(options, Mapping) else options,
         directory=secrets.token_hex(16),
         owner=owner,
         created_at=now,

@@ -182,7 +182,14 @@ def test_a_workspace_is_renamed_saved_as_a_template_and_put_away() -> None:
     assert post(world, f"{base}/archive/").status_code == 204
 
 
-LIMITS = {"max_agents": 3, "max_workspaces": 9, "reserved_percent": 10, "reserved_from_priority": 9}
+LIMITS = {
+    "max_agents": 3,
+    "max_workspaces": 9,
+    "reserved_percent": 10,
+    "reserved_from_priority": 9,
+    "backlog_after_s": 600,
+    "backlog_percent": 75,
+}
 
 
 def test_developers_change_the_limits() -> None:
@@ -191,6 +198,7 @@ def test_developers_change_the_limits() -> None:
     assert client.post("/limits/", {**LIMITS, "version": version, "is_paused": "on"}).status_code == 302
     row = Limits.objects.get(pk=1)
     assert (row.max_agents, row.max_workspaces, row.is_paused) == (3, 9, True)
+    assert (row.backlog_after_s, row.backlog_percent) == (600, 75)
 
 
 def test_limits_out_of_bounds_keep_what_was_typed() -> None:

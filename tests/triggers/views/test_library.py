@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection as connection_of_database
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
@@ -118,7 +118,7 @@ def test_older_and_newer_walk_through_all_cards_once(developer: Visitor) -> None
 
 def test_more_cards_take_no_more_queries(developer: Visitor) -> None:
     def queries() -> int:
-        with CaptureQueriesContext(connection) as seen:
+        with CaptureQueriesContext(connection_of_database) as seen:
             assert developer.get(reverse("library")).status_code == 200
         return len(seen)
 
@@ -128,6 +128,20 @@ def test_more_cards_take_no_more_queries(developer: Visitor) -> None:
     for _ in range(8):
         make_trigger(item=make_item(connection=home, is_watched=True))
     assert queries() <= few
+
+
+@pytest.mark.usefixtures("written_out")
+def test_when_a_connection_was_heard_last_is_asked_once_for_all_cards(developer: Visitor) -> None:
+    connection = make_jira(owner=developer.user)
+    for key in ("OPS-1", "OPS-2"):
+        make_item(connection=connection, external_key=key, is_watched=True)
+    make_delivery(connection)
+    decide_pending(now=NOON)
+    with CaptureQueriesContext(connection_of_database) as asked:
+        page = developer.get(reverse("library")).content.decode()
+    assert "Webhook, last delivery" in page
+    latest = [query["sql"] for query in asked.captured_queries if query["sql"].count('"accepted_at"')]
+    assert len(latest) == 1, latest
 
 
 def test_unwatching_takes_the_card_away_and_watching_brings_it_back(developer: Visitor) -> None:

@@ -38,6 +38,8 @@ def test_a_template_is_made_with_its_directory_and_context(now: datetime) -> Non
         ({"name": "x" * 201}, "name"),
         ({"title_pattern": " "}, "title_pattern"),
         ({"context_refresh_mode": "sometimes"}, "context_refresh_mode"),
+        ({"options": [1]}, "options"),
+        ({"options": []}, "options"),
         ({"context": [ContextWish("../x", ContextKind.TEXT)]}, "context/../x"),
         ({"context": [ContextWish("x", ContextKind.TEXT), ContextWish("X", ContextKind.TEXT)]}, "context/X"),
         ({"context": [ContextWish("Manifest.json", ContextKind.TEXT)]}, "context/Manifest.json"),
