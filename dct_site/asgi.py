@@ -6,16 +6,19 @@ from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dct_site.settings")
 
-from django.core.asgi import get_asgi_application
+import django
 
-django_application = get_asgi_application()
+django.setup(set_prefix=False)
 
 from django.conf import settings  # noqa: E402 - the apps are ready only now
 
+from dct_site.gate import GatedHandler  # noqa: E402
 from dct_site.live.sockets import websocket_application  # noqa: E402
 from dct_site.live.updates import follower  # noqa: E402
 from dct_site.static_files import StaticFiles  # noqa: E402
 from triggers.door.app import Door  # noqa: E402
+
+django_application = GatedHandler()
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

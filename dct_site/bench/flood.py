@@ -23,6 +23,7 @@ ATTACKS = {
     "slow_headers": "400 connections that send a header's line a second and never end it",
     "slow_bodies": "400 connections that send a byte a second of a body of 6 kB",
     "flood": "32 connections that post unsigned bodies to a webhook and to unknown addresses as fast as they go",
+    "pages": "200 connections that ask for the page of the login as fast as it comes",
 }
 
 

@@ -1,5 +1,5 @@
 """The clients of `bench flood`, in processes of their own: `good PORT PATH COUNT RATE` prints what it measured as JSON;
-`slow_headers`, `slow_bodies` and `flood PORT PATH` print a line once they are under way and go on until killed.
+`slow_headers`, `slow_bodies`, `flood` and `pages PORT PATH` print a line when they are under way, until killed.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from contextlib import suppress
 
 from dct_site.bench.intake_load import SECRET
 
-SLOW, FLOODING, GOOD = 400, 32, 4
+SLOW, FLOODING, ASKING, GOOD = 400, 32, 200, 4
 EVERY_S = 1.0
 BODY = json.dumps({"action": "opened", "text": "x" * 6_000}).encode()
 Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -101,6 +101,20 @@ async def flood(port: int, path: str) -> None:
     await _again_and_again(FLOODING, one)
 
 
+async def pages(port: int, _: str) -> None:
+    """A page that everybody may see, on a new connection each time, as fast as it comes."""
+
+    async def one() -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            writer.write(b"GET /login/ HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+            await reader.read()
+        finally:
+            writer.close()
+
+    await _again_and_again(ASKING, one)
+
+
 async def _again_and_again(count: int, one: Callable[[], Awaitable[None]]) -> None:
     """So many clients at once, each followed by the next when it is thrown out."""
 
@@ -121,7 +135,7 @@ def main(words: list[str]) -> None:
     if what == "good":
         sys.stdout.write(json.dumps(asyncio.run(good(int(port), path, int(rest[0]), float(rest[1])))))
         return
-    attack = {"slow_headers": slow_headers, "slow_bodies": slow_bodies, "flood": flood}[what]
+    attack = {"slow_headers": slow_headers, "slow_bodies": slow_bodies, "flood": flood, "pages": pages}[what]
     asyncio.run(attack(int(port), path))
 
 

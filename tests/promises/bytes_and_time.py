@@ -8,10 +8,13 @@ from typing import Any
 from unittest.mock import Mock, patch
 
 import uvicorn
+from django.core.handlers.asgi import ASGIHandler
+from django.http import HttpRequest
 from django.test import Client
 from uvicorn.server import ServerState
 
 from dct_site import interpreter
+from dct_site.gate import AT_ONCE, GatedHandler
 from tests.abuse import NOT_SAFE
 from tests.factories.accounts import make_user
 from tests.promises.doorway import Doorway
@@ -172,6 +175,26 @@ def an_answer_that_nobody_reads_is_given_up() -> None:
     reader.end()
     assert kept != (False, False), "an answer that nobody reads is kept without end"
     assert kept == (True, False), "who read its answer was cut off"
+
+
+def pages_are_made_a_few_at_a_time() -> None:
+    """Promise 8: a thread for each of a flood would leave the door no turn."""
+    inside, most = 0, 0
+
+    async def make(self: ASGIHandler, request: Any) -> None:
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        await asyncio.sleep(0)
+        inside -= 1
+
+    async def ask() -> None:
+        handler = GatedHandler()
+        await asyncio.gather(*(handler.run_get_response(HttpRequest()) for _ in range(100)))
+
+    with patch.object(ASGIHandler, "run_get_response", make):
+        asyncio.run(ask())
+    assert most == AT_ONCE, f"{most} pages were made at once where {AT_ONCE} may be"
 
 
 def connections_are_as_many_as_the_system_allows() -> None:

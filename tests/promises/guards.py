@@ -158,6 +158,10 @@ GUARDS = (
         taken_out.the_readers_time, "an answer that nobody reads is kept",
     ),
     Guard(
+        8, "pages are made a few at a time", bytes_and_time.pages_are_made_a_few_at_a_time, taken_out.the_gate,
+        "100 pages were made at once",
+    ),
+    Guard(
         8, "web opens as many connections as it may", bytes_and_time.connections_are_as_many_as_the_system_allows,
         taken_out.all_descriptors, "at most 1024 connections",
     ),

@@ -8,9 +8,11 @@ from typing import Any
 from unittest.mock import patch
 
 import psycopg
+from django.core.handlers.asgi import ASGIHandler
 from django.db import connections
 
 from dct_site import interpreter
+from dct_site.gate import GatedHandler
 from dct_site.kernel import safe_json
 from dct_site.kernel.rest.parsers import SafeJSONParser
 from triggers.door import app, verify, writer
@@ -214,6 +216,13 @@ def the_bodys_pace() -> Out:
 
 def the_readers_time() -> Out:
     return patch.object(PatientProtocol, "pause_writing", lambda self: None)
+
+
+def the_gate() -> Out:
+    def at_once(self: GatedHandler, request: Any) -> Any:
+        return ASGIHandler.run_get_response(self, request)
+
+    return patch.object(GatedHandler, "run_get_response", at_once)
 
 
 def all_descriptors() -> Out:
