@@ -1,4 +1,4 @@
-"""Rows written without asking the ORM how, for the ways where every event comes by.
+"""Rows written and read without asking the ORM how, for the ways where every event comes by.
 
 ``bulk_create`` asks every field of every row how it wants to be written, through expressions that could be there: 60 to
 100 µs of CPU a row, with the write lock held. What is asked here once for a model is its columns and which of them need
@@ -78,6 +78,45 @@ def swap(row: models.Model, values: Mapping[str, Any], *, where: Mapping[str, An
             plan.statement, [_prepared(value, way, ops) for value, way in zip(given, plan.ways, strict=True)]
         )
         return bool(cursor.rowcount == 1)
+
+
+def found(model: type[Row], where: str, values: Sequence[Any]) -> list[Row]:
+    """The rows of a model that a condition in SQL holds for (``%s`` for each value), as the ORM would have read them.
+
+    A queryset takes 0.3 ms of CPU to be written, whatever it finds.
+    """
+    plan = _read_plan(model, connection.vendor)
+    with connection.cursor() as cursor:
+        cursor.execute(f"{plan.head} WHERE {where}", values)
+        return [plan.row(columns) for columns in cursor.fetchall()]
+
+
+class _ReadPlan:
+    """How rows of a model are read from one kind of database."""
+
+    def __init__(self, model: type[models.Model]) -> None:
+        table, quote = model._meta.db_table, connection.ops.quote_name
+        fields = model._meta.concrete_fields
+        columns = ", ".join(f"{quote(table)}.{quote(_column(field))}" for field in fields)
+        self.head = f"SELECT {columns} FROM {quote(table)}"  # noqa: S608 - names of models
+        self._model = model
+        self._names = [field.attname for field in fields]
+        self._changes: list[tuple[int, Any, Any]] = [
+            (at, change, column)
+            for at, column in enumerate(field.get_col(table) for field in fields)
+            for change in (*connection.ops.get_db_converters(column), *column.field.get_db_converters(connection))
+        ]
+
+    def row(self, columns: Iterable[Any]) -> Any:
+        values = list(columns)
+        for at, change, column in self._changes:
+            values[at] = change(values[at], column, connection)
+        return self._model.from_db(connection.alias, self._names, values)
+
+
+@cache
+def _read_plan(model: type[models.Model], vendor: str) -> _ReadPlan:  # noqa: ARG001 - one for each vendor
+    return _ReadPlan(model)
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,3 +115,26 @@ def test_a_swap_changes_nothing_where_one_condition_does_not_hold() -> None:
     before = model_to_dict(ContextItem.objects.get(pk=item.pk))
     assert not rows.swap(item, {"title": "new"}, where={"title": item.title, "kind": "another"})
     assert model_to_dict(ContextItem.objects.get(pk=item.pk)) == before
+
+
+def test_rows_are_read_as_the_orm_reads_them() -> None:
+    item = make_item(connection=make_connection())
+    known = [
+        an_event(connection=item.connection, item=item, facts={"text": "Ä", "deep": [1, None]}, is_late=True),
+        an_event(connection=item.connection, external_id="f", item_version=2**40),
+        item.connection,
+        item,
+    ]
+    for one in known[:2]:
+        one.save()
+    for one in known:
+        (quick,) = rows.found(type(one), "id = %s", [one.pk])
+        slow = type(one)._default_manager.get(pk=one.pk)
+        assert {name: held for name, held in vars(quick).items() if name != "_state"} == {
+            name: held for name, held in vars(slow).items() if name != "_state"
+        }
+        assert (quick._state.adding, quick._state.db) == (False, "default")
+
+
+def test_what_no_row_holds_for_finds_none() -> None:
+    assert rows.found(Event, "external_id IN (%s, %s) ORDER BY id", ["a", "%s"]) == []

@@ -14,7 +14,7 @@ from accounts.actor import Actor
 from dct_site.kernel.crashpoints import crashpoint
 from triggers.enums import DeliveryStatus, Suppression
 from triggers.models import Delivery, DeliveryOutcome, PendingDelivery
-from triggers.services import delivery_news
+from triggers.services import decide_sql, delivery_news
 from triggers.services.decide_commit import Overtaken, commit
 from triggers.services.decide_drain import give_turns
 from triggers.services.decide_pace import pace, rows_of
@@ -70,7 +70,7 @@ def _decide(ids: Sequence[int], now: datetime) -> int:
     clash: IntegrityError | None = None
     deliveries: Sequence[Delivery] = ()
     for _ in range(ATTEMPTS):
-        deliveries = list(Delivery.objects.filter(pk__in=ids, pending__isnull=False).order_by("pk"))
+        deliveries = decide_sql.waiting(ids)
         if not deliveries:
             return 0
         try:

@@ -5,11 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q
-
 from accounts.models import Connection
 from triggers.conditions.facts import ItemFacts, same
-from triggers.models import ContextListener
+from triggers.services import decide_sql
 from triggers.sources.base import ItemRef
 from workspaces.models import ContextItem
 
@@ -145,11 +143,7 @@ class Shelf:
         return parent is not None and (parent.row.is_watched or parent.row.pk in self._listened)
 
     def _load(self, keys: set[Key], ids: set[int]) -> None:
-        # All three columns of the unique key: with one left out, every item of the connection is read.
-        connection_ids, kinds, external_keys = ({key[at] for key in keys} for at in range(3))
-        wanted = Q(connection_id__in=connection_ids, kind__in=kinds, external_key__in=external_keys)
-        rows = [*ContextItem.objects.filter(wanted).order_by()] if keys else []
-        rows += ContextItem.objects.filter(pk__in=ids).order_by() if ids else []
+        rows = [*decide_sql.items_by_key(keys), *decide_sql.items(ids)]
         found = {(row.connection_id, row.kind, row.external_key): row for row in rows}
         for key, row in found.items():
             self._by_key[key] = self._by_id[row.pk] = Slot(row, None, row.state_version)
@@ -159,9 +153,7 @@ def _listened_to(connection_ids: set[int], item_ids: set[int]) -> tuple[set[int]
     """(the connections that are listened to as a whole, the items that are), among these."""
     if not connection_ids and not item_ids:
         return set(), set()
-    either = Q(connection_id__in=connection_ids, item=None) | Q(item_id__in=item_ids)
-    rows = ContextListener.objects.filter(either).order_by()
-    found: list[tuple[int, int | None]] = list(rows.values_list("connection_id", "item_id"))
+    found = decide_sql.listened_to(connection_ids, item_ids)
     whole = {connection_id for connection_id, item_id in found if item_id is None}
     return whole, {item_id for _, item_id in found if item_id is not None}
 

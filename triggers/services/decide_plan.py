@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from accounts.models import Connection
 from triggers.conditions.facts import ItemFacts
 from triggers.enums import Origin, Outcome
-from triggers.models import Delivery, Event, WebhookEndpoint
-from triggers.services import generation
+from triggers.models import Delivery, Event
+from triggers.services import decide_sql, generation
 from triggers.services.decide_answers import Answer, Planned, Question
 from triggers.services.decide_changes import change_key, seen_before, words
 from triggers.services.decide_events import Maker, is_by_hand, state_at
@@ -72,7 +71,7 @@ class _Planner:
         self._only = only
         # First of all reads: whatever is changed after it makes the commit refuse the plan.
         self._generation = generation.current()
-        self._connections = Connection.objects.in_bulk({delivery.connection_id for delivery in deliveries})
+        self._connections = decide_sql.connections({delivery.connection_id for delivery in deliveries})
         self._readings = read_all(deliveries, self._connections)
         orders = [reading.order for reading in self._readings if reading.order is not None]
         refs = [
@@ -82,8 +81,7 @@ class _Planner:
             if parsed.item is not None
         ]
         self._shelf = Shelf(refs=refs, item_ids=[order.item_id for order in orders if order.item_id], now=now)
-        rows = WebhookEndpoint.objects.filter(connection_id__in=self._connections)
-        endpoints = {row.connection_id: row for row in rows}
+        endpoints = decide_sql.endpoints(self._connections)
         self._maker = Maker(endpoints=endpoints, generation=self._generation, now=now)
         self._seen = seen_before(self._readings)
         self._wishes = wishes_of(deliveries)

@@ -1,6 +1,7 @@
-"""What a decision asks while it holds the write lock, as statements: the ORM takes longer to write one than to run it.
+"""What a decision asks, as statements: the ORM takes longer to write one than to run it.
 
-(0.3 ms of CPU each, for a statement of 20 µs; all writers of a SQLite file wait meanwhile, the door among them.)
+(0.3 ms of CPU each, for a statement of 20 µs. What is asked under the write lock keeps all writers of a SQLite file
+waiting meanwhile, the door among them.)
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -8,6 +9,11 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
+
+from accounts.models import Connection
+from dct_site.kernel.rows import found
+from triggers.models import Delivery, WebhookEndpoint
+from workspaces.models import ContextItem
 
 Value = int | str
 MOST = 900
@@ -19,6 +25,63 @@ _FIRED = (
     "UPDATE triggers_trigger SET last_fired_at = %s WHERE id = %s AND (last_fired_at IS NULL OR last_fired_at < %s)"
 )
 _CHANGES = "SELECT change_key, event_id FROM triggers_seenchange WHERE connection_id = %s AND change_key IN ({})"
+
+_WAITING = "id IN ({}) AND id IN (SELECT delivery_id FROM triggers_pendingdelivery) ORDER BY id"
+_ITEMS = "connection_id IN ({}) AND kind IN ({}) AND external_key IN ({})"
+_LISTENED = (
+    "SELECT connection_id, item_id FROM triggers_contextlistener"
+    " WHERE (item_id IS NULL AND connection_id IN ({})) OR item_id IN ({})"
+)
+
+
+def waiting(ids: Sequence[int]) -> list[Delivery]:
+    """Those of these deliveries that wait for a decision, oldest first."""
+    return [one for part in _parts(sorted(ids)) for one in found(Delivery, _WAITING.format(_marks(part)), part)]
+
+
+def connections(ids: Collection[int]) -> dict[int, Connection]:
+    """{id: connection} of those that exist."""
+    return {one.pk: one for part in _parts(sorted(ids)) for one in found(Connection, f"id IN ({_marks(part)})", part)}
+
+
+def endpoints(connection_ids: Collection[int]) -> dict[int, WebhookEndpoint]:
+    """{connection id: its endpoint} of those that have one."""
+    rows = [
+        one
+        for part in _parts(sorted(connection_ids))
+        for one in found(WebhookEndpoint, f"connection_id IN ({_marks(part)})", part)
+    ]
+    return {one.connection_id: one for one in rows}
+
+
+def items(ids: Collection[int]) -> list[ContextItem]:
+    """The items with these ids."""
+    return [one for part in _parts(sorted(ids)) for one in found(ContextItem, f"id IN ({_marks(part)})", part)]
+
+
+def items_by_key(keys: Collection[tuple[int, str, str]]) -> list[ContextItem]:
+    """The items under these keys (connection id, kind, external key), and others whose parts are among them."""
+    # All three columns of the unique key: with one left out, every item of the connection is read.
+    connection_ids, kinds, external_keys = (sorted({key[at] for key in keys}) for at in range(3))
+    return [
+        one
+        for part in _parts(external_keys)
+        for one in found(
+            ContextItem,
+            _ITEMS.format(_marks(connection_ids), _marks(kinds), _marks(part)),
+            [*connection_ids, *kinds, *part],
+        )
+    ]
+
+
+def listened_to(connection_ids: Collection[int], item_ids: Collection[int]) -> list[tuple[int, int | None]]:
+    """(connection id, item id) of the listeners to one of the connections as a whole, or to one of the items."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _LISTENED.format(_marks(connection_ids) or "NULL", _marks(item_ids) or "NULL"),
+            [*connection_ids, *item_ids],
+        )
+        return list(cursor.fetchall())
 
 
 def held_pending(ids: Collection[int]) -> set[int]:
@@ -75,5 +138,5 @@ def _parts(values: Sequence[Value]) -> Iterator[Sequence[Value]]:
     return (values[start : start + MOST] for start in range(0, len(values), MOST))
 
 
-def _marks(values: Sequence[Value]) -> str:
+def _marks(values: Collection[Value]) -> str:
     return ", ".join(["%s"] * len(values))
