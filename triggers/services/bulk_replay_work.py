@@ -35,9 +35,9 @@ from triggers.services.tombstones import INPUTS_PURGED
 log = structlog.get_logger(__name__)
 
 SYSTEM = Actor.system("replay")
-SLICE = 50
+SLICE = 20
 """Rows looked at for one transaction."""
-SLICE_BYTES = 256 * 1024
+SLICE_BYTES = 128 * 1024
 """Of bodies in one transaction: it must not hold SQLite's write lock for longer than 20 ms."""
 
 

@@ -54,7 +54,7 @@ from workspaces.services.forgetting import forget_context, forget_files_about
 
 log = structlog.get_logger(__name__)
 SYSTEM = Actor.system("erase")
-BATCH = 50
+BATCH = 20
 """Events at a time."""
 LOOKED_AT = 500
 """Rows near a person that are looked at for one batch."""

@@ -515,6 +515,22 @@ def test_a_worker_that_is_behind_writes_nothing() -> None:
     assert Delivery.objects.filter(origin=Origin.REPLAY).count() == 2
 
 
+def test_one_that_is_paused_while_a_slice_is_prepared_writes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    happened(make_jira(), 2)
+    bulk = begin(make_wish())
+    prepare = bulk_replay_work._prepare
+
+    def paused_meanwhile(*args: Any) -> Any:
+        BulkReplay.objects.update(status=BulkStatus.PAUSED)
+        return prepare(*args)
+
+    monkeypatch.setattr(bulk_replay_work, "_prepare", paused_meanwhile)
+    assert replay_some(now=LATER) == 0
+    assert not Replay.objects.exists()
+    bulk.refresh_from_db()
+    assert bulk.replayed == 0
+
+
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(("place", "done"), [("bulk_replay.before_commit", 0), ("bulk_replay.committed", 2)])
 def test_a_worker_that_is_killed_leaves_a_whole_slice_or_none(place: str, done: int) -> None:

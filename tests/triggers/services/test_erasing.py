@@ -43,7 +43,7 @@ from triggers.models import (
     SeenChange,
     Trigger,
 )
-from triggers.services import erase_work
+from triggers.services import erase_work, erasing
 from triggers.services.decide import decide_pending
 from triggers.services.erase_find import Person
 from triggers.services.erase_work import erase_some
@@ -299,6 +299,30 @@ def test_a_workspace_that_somebody_made_for_the_item_loses_its_context_too() -> 
     assert not ContextFile.objects.exists()
 
 
+def test_a_workspace_that_is_still_at_work_on_something_else_keeps_its_context() -> None:
+    item = make_item(connection=make_jira(), title=CANARY)
+    trigger = make_trigger()
+    happened(trigger.listeners.get().connection, {})
+    workspace = make_workspace(item=item)
+    Execution.objects.update(workspace=workspace)
+    entry = context.ContextEntry("n.md", ContextKind.TEXT, b"x")
+    context.record(context.write(workspace=workspace, entries=[entry], now=NOON))
+
+    erase(Subject(item=item))
+
+    assert ContextFile.objects.get().workspace == workspace
+
+
+def test_a_workspace_without_a_directory_is_made_none() -> None:
+    item = known_item(make_trigger())
+    root = files.root_of(Workspace.objects.get())
+    files.remove_tree(root)
+
+    assert erase(Subject(item=item)).status == ErasureStatus.DONE
+
+    assert not root.exists()
+
+
 # What is in the way
 
 
@@ -313,6 +337,16 @@ def test_runs_that_go_on_are_in_the_way_unless_they_are_stopped() -> None:
 
     assert Execution.objects.get().status == ExecutionStatus.CANCELLED
     assert row.status == ErasureStatus.DONE
+
+
+def test_a_run_that_ends_by_itself_meanwhile_needs_no_stopping(monkeypatch: pytest.MonkeyPatch) -> None:
+    event = happened(make_trigger().listeners.get().connection, told())
+    stale = Execution.objects.get()
+    Execution.objects.update(status=ExecutionStatus.FAILED)
+    monkeypatch.setattr(erasing, "_running", lambda _ids: [stale])
+
+    assert erase(Subject(item=event.item)).status == ErasureStatus.DONE
+    assert Execution.objects.get().status == ExecutionStatus.FAILED
 
 
 @pytest.mark.parametrize("what", ["execution", "agent"])
@@ -455,12 +489,15 @@ def test_who_it_was_is_told_by_a_keyed_hash_only() -> None:
 def test_whatever_they_did_or_what_names_them_goes(fields: dict[str, Any]) -> None:
     connection = make_jira()
     event, other = happened(connection, fields), happened(connection, {"actor": "ann"}, key="d-2")
+    beside = make_item(connection=connection, title=f"x{CANARY}", state={"count": 5})
 
     erase(Subject(person=Person(CANARY)))
 
     event.refresh_from_db()
     other.refresh_from_db()
+    beside.refresh_from_db()
     assert (event.purged_at, other.purged_at) == (LATER, None)
+    assert beside.title == f"x{CANARY}"
 
 
 @pytest.mark.parametrize(

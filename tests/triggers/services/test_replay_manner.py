@@ -16,7 +16,7 @@ from triggers.services.drafts import save_draft
 from triggers.services.explain import explain, explain_all
 from triggers.services.launch_checks import plan_of
 from triggers.services.replay import CannotReplay, Manner, replay
-from triggers.services.replay_edit import MOST_PATHS, InvalidEdit, changed_paths, checked, read_edit
+from triggers.services.replay_edit import MOST_PATHS, InvalidEdit, changed_paths, checked, parts_of, read_edit
 from triggers.services.standing import disable
 from workspaces.enums import DeployMode
 
@@ -270,6 +270,20 @@ def test_an_edit_is_held_to_the_rules_of_the_door_and_to_the_shape_of_an_event(e
 def test_what_is_no_object_of_json_is_no_edit(text: str) -> None:
     with pytest.raises(InvalidEdit):
         read_edit(text)
+
+
+def test_what_is_given_back_as_it_was_is_no_edit() -> None:
+    event = happened(make_trigger())
+    assert Replay.objects.get(pk=again(event, edit=parts_of(event)).delivery_id).edited == []
+
+
+def test_changes_are_edited_as_pairs() -> None:
+    event = happened(make_trigger(conditions=status_change(to_status="gone")))
+
+    repeated = again(event, edit={"changes": {"status": ["done", "gone"]}})
+
+    assert repeated.changes == {"status": ["done", "gone"]}
+    assert Decision.objects.get(event=repeated).outcome == Outcome.FIRED
 
 
 def test_only_paths_that_differ_are_named_and_only_so_many() -> None:
