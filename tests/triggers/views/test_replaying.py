@@ -177,7 +177,10 @@ def test_a_window_is_looked_at_then_confirmed_by_its_number(developer: Visitor) 
     bulk = BulkReplay.objects.get()
     assert begun["Location"] == f"/replays/{bulk.pk}/"
     assert (bulk.total, bulk.trigger, bulk.created_by) == (3, trigger, developer.user)
-    assert "0 of 3 done" in text_of(developer.get(f"/replays/{bulk.pk}/"))
+    page = text_of(developer.get(f"/replays/{bulk.pk}/"))
+    assert "0 of 3 done" in page
+    assert "Events from 20 Nov 2026, 00:00" in page
+    assert "to before 21 Nov 2026, 00:00" in page
     assert "0 of 3" in text_of(developer.get("/replays/"))
     assert "/replays/" in developer.get("/events/").content.decode()
 
