@@ -48,6 +48,7 @@ from triggers.services.erase_find import (
 )
 from triggers.services.erasing import executions_of
 from triggers.services.purging import DECISIONS, DELIVERIES, EVENTS
+from triggers.services.watches import end_watches_of
 from workspaces.enums import TrustTier
 from workspaces.models import ContextItem, ItemState, Workspace
 from workspaces.services.forgetting import forget_context, forget_files_about
@@ -179,6 +180,7 @@ def _finish(erasure: Erasure, now: datetime) -> int:
 def _forget_item(erasure: Erasure, now: datetime) -> Counter[str]:
     ids = item_ids_of(erasure.item_id or 0)
     gone: Counter[str] = Counter()
+    end_watches_of(item_ids=ids, now=now)
     # Workspaces that somebody made for the item without an event of it among them.
     for workspace in Workspace.objects.filter(item__in=ids).exclude(context=None).distinct():
         if not Execution.objects.filter(workspace=workspace).exclude(status__in=Execution.MOVES.terminal).exists():

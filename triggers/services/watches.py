@@ -29,6 +29,7 @@ BATCH = 25
 BATCHES = 20
 """Per call, so that the clock has time for the rest of its work."""
 NOT_ASKED = "Its trigger does not ask for it any more."
+ERASED = "What it was about was erased."
 log = structlog.get_logger(__name__)
 
 
@@ -53,12 +54,19 @@ def end_watches(*, trigger: Trigger, now: datetime) -> int:
     Where this is cut short, the clock ends each of the others at its due time.
     """
     row = Trigger.objects.select_related("published").get(pk=trigger.pk)
-    wanted = _names(row)
+    return _end_all(armed_watches().filter(trigger=row).exclude(condition__in=_names(row)), NOT_ASKED, now)
+
+
+def end_watches_of(*, item_ids: Collection[int], now: datetime) -> int:
+    """End all that wait for something about these items, of which nothing is to be known any more."""
+    return _end_all(armed_watches().filter(item__in=item_ids), ERASED, now)
+
+
+def _end_all(watches: QuerySet[Watch], reason: str, now: datetime) -> int:
     ended = 0
-    left_over = armed_watches().filter(trigger=row).exclude(condition__in=wanted).order_by("pk")
-    while seen := list(left_over[:BATCH]):
+    while seen := list(watches.order_by("pk")[:BATCH]):
         with transaction.atomic():
-            ended += sum(_end(watch, now) for watch in _held(seen))
+            ended += sum(_end(watch, reason, now) for watch in _held(seen))
     return ended
 
 
@@ -81,7 +89,7 @@ def _settle(seen: Collection[Watch], now: datetime) -> int:
             moves.move(watch, WatchStatus.ELAPSED, now=now, delivery_id=receipt.delivery_id, ended_at=now)
         for watch in watches:
             if watch not in due:
-                _end(watch, now)
+                _end(watch, NOT_ASKED, now)
         crashpoint("watches.before_commit")
     crashpoint("watches.committed")
     return len(watches)
@@ -93,8 +101,8 @@ def _held(seen: Collection[Watch]) -> list[Watch]:
     return list(rows.filter(pk__in=[watch.pk for watch in seen]))
 
 
-def _end(watch: Watch, now: datetime) -> int:
-    moves.move(watch, WatchStatus.ENDED, now=now, reason=NOT_ASKED, keep_reason=True, ended_at=now)
+def _end(watch: Watch, reason: str, now: datetime) -> int:
+    moves.move(watch, WatchStatus.ENDED, now=now, reason=reason, keep_reason=True, ended_at=now)
     return 1
 
 

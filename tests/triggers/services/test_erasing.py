@@ -30,7 +30,8 @@ from deliverables.models import Check
 from tests.factories.accounts import make_user
 from tests.factories.agents import make_agent
 from tests.factories.deliverables import deliver, make_deliverable
-from tests.factories.triggers import NOON, after, make_delivery, make_jira, make_trigger
+from tests.factories.executions import make_event
+from tests.factories.triggers import NOON, after, make_delivery, make_jira, make_trigger, make_watch
 from tests.factories.workspaces import make_item, make_workspace
 from tests.triggers.services.doomed import database_url
 from triggers.enums import ErasureStatus, ExecutionStatus
@@ -51,6 +52,7 @@ from triggers.services.erasing import Counted, CountsChanged, InvalidSubject, St
 from triggers.services.explain import explain, explain_all
 from triggers.services.replay import replay
 from triggers.services.tombstones import InputsPurged
+from triggers.services.watches import elapse_due
 from workspaces import files
 from workspaces.enums import ContextKind, TrustTier
 from workspaces.models import ContextFile, ContextItem, ItemState, Workspace
@@ -189,6 +191,22 @@ def test_with_its_files_only_if_that_was_asked_for() -> None:
 
     assert places_of(CANARY) == set()
     assert (files.root_of(workspace) / "feedback").is_dir()
+
+
+def test_nothing_is_waited_for_any_more_about_it() -> None:
+    trigger = make_trigger()
+    item = known_item(trigger)
+    armed = make_watch(trigger, Event.objects.get(), due_at=after(7200))
+    beside = make_watch(trigger, make_event(), due_at=after(7200))
+
+    erase(Subject(item=item))
+
+    armed.refresh_from_db()
+    beside.refresh_from_db()
+    assert (armed.status, armed.reason) == ("ended", "What it was about was erased.")
+    assert beside.status == "armed"
+    beside.delete()
+    assert elapse_due(now=after(7201)) == 0
 
 
 def test_what_hangs_under_it_goes_too_and_what_lies_beside_it_stays() -> None:
