@@ -125,11 +125,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in gone]
     # Together at the head, which goes to one worker: they share installations that take seconds to start.
     items.sort(key=lambda item: HERE / "e2e" not in item.path.parents)
-    measured = os.environ.get("DCT_TEST_MEASURED", "")
     missing = _missing()
     for item in items:
-        if measured and not item.get_closest_marker(measured):
-            item.add_marker("no_cover")  # coverage rests meanwhile: another pass has measured the same
         why = _why_not(item, missing)
         if why is not None:
             item.user_properties.append((LEFT_OUT, why))

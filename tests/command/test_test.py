@@ -38,17 +38,19 @@ def ended(title: str, *ran: str, left_out: dict[str, tuple[str, str]] | None = N
 
 @pytest.mark.usefixtures("stocked")
 def test_all_runs_everything_on_both_databases_with_coverage_that_adds_up() -> None:
-    sqlite, scaled = passes(everything=True, rest=["-x"])
+    sqlite, scaled, measured = passes(everything=True, rest=["-x"])
     assert sqlite.environment["DCT_TEST_DATABASE_URL"] == ""
     assert scaled.environment["DCT_TEST_DATABASE_URL"] == "postgresql://p"
     assert scaled.environment["DCT_BROKER_URL"] == "redis://r/14"
     assert scaled.environment["DCT_CHANNEL_URL"] == "redis://r/15"
     assert "DCT_TEST_ONLY" not in scaled.environment
-    assert "DCT_TEST_MEASURED" not in sqlite.environment
-    assert scaled.environment["DCT_TEST_MEASURED"] == "two_ways"
+    assert measured.environment["DCT_TEST_ONLY"] == "two_ways"
+    assert measured.environment["DCT_TEST_DATABASE_URL"] == "postgresql://p"
     assert "--cov-append" not in sqlite.arguments
-    assert "--cov-append" in scaled.arguments
-    assert sqlite.arguments[-1] == scaled.arguments[-1] == "-x"
+    assert "--cov" in sqlite.arguments
+    assert "--cov" not in scaled.arguments
+    assert "--cov-append" in measured.arguments
+    assert sqlite.arguments[-1] == scaled.arguments[-1] == measured.arguments[-1] == "-x"
 
 
 @pytest.mark.usefixtures("stocked")

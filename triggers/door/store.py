@@ -186,8 +186,9 @@ class PostgresStore:
                 autocommit=True,
                 connect_timeout=3,
                 application_name="dct door",
-                # Every statement of the door goes by an index; a plan made while a table was empty would not.
-                options="-c enable_seqscan=off",
+                # Every statement of the door goes by an index; a plan made while a table was empty would not. A 202 is
+                # a promise, whatever the server is content with for others.
+                options="-c enable_seqscan=off -c synchronous_commit=on",
             )
         return self._connection
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from select import select
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 from django.conf import settings
 
@@ -74,10 +74,9 @@ class Child:
         if process is not None:
             process.kill()
             process.wait()
-            for pipe in (process.stdin, process.stdout):
-                if pipe is not None:
-                    with suppress(BrokenPipeError):
-                        pipe.close()
+            for pipe in _pipes(process):
+                with suppress(BrokenPipeError):
+                    pipe.close()
 
     def _running(self) -> "subprocess.Popen[bytes]":
         if self._process is None or self._process.poll() is not None:
@@ -93,10 +92,9 @@ class Child:
         return self._process
 
     def _told(self, process: "subprocess.Popen[bytes]", line: bytes) -> bytes:
-        if process.stdin is None or process.stdout is None:
-            raise RuntimeError("The child has no pipes.")
-        _write(process.stdin.fileno(), line)
-        descriptor, until, told = process.stdout.fileno(), time.monotonic() + self._longest_s, b""
+        stdin, stdout = _pipes(process)
+        _write(stdin.fileno(), line)
+        descriptor, until, told = stdout.fileno(), time.monotonic() + self._longest_s, b""
         while not told.endswith(b"\n"):
             readable, _, _ = select([descriptor], [], [], max(0.0, until - time.monotonic()))
             part = os.read(descriptor, 1 << 20) if readable else b""
@@ -105,6 +103,12 @@ class Child:
                 return b""
             told += part
         return told
+
+
+def _pipes(process: "subprocess.Popen[bytes]") -> tuple[IO[bytes], IO[bytes]]:
+    assert process.stdin is not None  # noqa: S101 - it is started with both
+    assert process.stdout is not None  # noqa: S101
+    return process.stdin, process.stdout
 
 
 def _write(descriptor: int, line: bytes) -> None:

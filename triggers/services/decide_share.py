@@ -22,9 +22,8 @@ def next_to_decide(limit: int) -> list[int]:
     newest = PendingDelivery.objects.order_by("-pk").values_list("pk", flat=True)[:NEWEST]
     fresh = Delivery.objects.filter(pk__in=list(newest), pk__gt=ids[-1]).order_by()
     others = set(fresh.values_list("connection_id", flat=True))
-    if others:
-        mine = Delivery.objects.filter(pk__in=ids, connection_id__in=others).order_by()
-        others -= set(mine.values_list("connection_id", flat=True))
+    mine = Delivery.objects.filter(pk__in=ids, connection_id__in=others).order_by()
+    others -= set(mine.values_list("connection_id", flat=True))
     return [pk for one in sorted(others) for pk in _first_of(one, ids[-1])] + ids
 
 

@@ -12,7 +12,9 @@ from tests.triggers.conditions.facts_for_tests import field, leaf, make_event, m
 from tests.triggers.matching.worlds import EVENTS, ITEMS, SCOPES, TREES, entry, naive
 from triggers.conditions.evaluate import evaluate
 from triggers.conditions.facts import EventFacts, ItemFacts
+from triggers.matching.anchors import needed
 from triggers.matching.index import FEW, Entry, Index, Scope, connection_scope, item_scope
+from triggers.matching.leaves import shared_questions
 from triggers.matching.program import Programs, compiled
 
 pytestmark = pytest.mark.one_pass
@@ -160,6 +162,19 @@ FULL = {
 def test_each_look_finds_what_its_leaf_finds(tree: Any, holds: bool) -> None:
     assert found([tree], make_event(**FULL), make_item()) == ([1] if holds else [])
     assert compiled(tree)(make_event(**FULL), None) is evaluate(tree, make_event(**FULL), None).because.holds
+
+
+@pytest.mark.parametrize(
+    "tree",
+    [leaf("new_comment", min_length="many"), leaf("string_match", search_string=""), {"type": "unheard_of"}, "no leaf"],
+)
+def test_of_what_is_not_sound_nothing_is_known_and_every_event_is_asked(tree: Any) -> None:
+    assert needed(tree, len) is None
+
+
+@pytest.mark.parametrize("spoilt", [{"from_user": 5}, {"contains_keywords": "no list"}, {"min_length": "many"}])
+def test_of_shared_keys_that_are_not_sound_nothing_is_known(spoilt: dict[str, Any]) -> None:
+    assert shared_questions(spoilt) is None
 
 
 def test_what_only_excludes_is_asked_of_every_event() -> None:

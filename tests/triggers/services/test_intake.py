@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -59,6 +59,12 @@ def test_a_row_reads_back_as_it_was_written() -> None:
     assert (row.trust_tier, row.generation, row.received_at) == ("verified", 17, NOON)
     assert row.body_hash == intake.body_hash(b"\x00\xff")
     assert not row.key_conflict
+
+
+def test_a_moment_of_another_zone_is_the_same_moment() -> None:
+    at = NOON.astimezone(timezone(timedelta(hours=5, minutes=30)))
+    (receipt,) = accept([incoming("k", received_at=at)])
+    assert Delivery.objects.get(pk=receipt.delivery_id).received_at == NOON
 
 
 def test_a_generation_that_nobody_gave_is_the_current_one() -> None:
