@@ -12,7 +12,7 @@ from tests.triggers.conditions.facts_for_tests import field, leaf, make_event, m
 from tests.triggers.matching.worlds import EVENTS, ITEMS, SCOPES, TREES, entry, naive
 from triggers.conditions.evaluate import evaluate
 from triggers.conditions.facts import EventFacts, ItemFacts
-from triggers.matching.anchors import needed
+from triggers.matching.anchors import needed, needed_to_ask
 from triggers.matching.index import FEW, Entry, Index, Scope, connection_scope, item_scope
 from triggers.matching.leaves import shared_questions
 from triggers.matching.program import Programs, compiled
@@ -170,6 +170,36 @@ def test_each_look_finds_what_its_leaf_finds(tree: Any, holds: bool) -> None:
 )
 def test_of_what_is_not_sound_nothing_is_known_and_every_event_is_asked(tree: Any) -> None:
     assert needed(tree, len) is None
+
+
+def test_a_sequence_needs_what_its_end_needs() -> None:
+    first, then = leaf("new_message"), leaf("new_comment")
+    one = needed(leaf("sequence", first=first, then=then, within_s=60), len)
+    assert one is not None
+    assert one.anchors == needed(then, len).anchors  # type: ignore[union-attr]
+
+
+def test_an_absence_needs_the_clock_and_concerns_what_arms_or_disarms_it() -> None:
+    after, without = leaf("new_message"), leaf("new_comment")
+    tree = leaf("absence", after=after, without=without, within_s=60)
+    told, concerned = needed(tree, len), needed_to_ask(tree, len)
+    assert told is not None
+    assert concerned is not None
+    assert {*needed(after, len).anchors, *needed(without, len).anchors} <= {*concerned.anchors}  # type: ignore[union-attr]
+    assert not {*needed(without, len).anchors} & {*told.anchors}  # type: ignore[union-attr]
+
+
+def test_all_need_the_cheapest_any_need_each_and_of_none_nothing_follows() -> None:
+    cheap, dear = leaf("new_comment"), {"any": [leaf("new_message"), leaf("mention", who=["ana"])]}
+    known = needed(cheap, len)
+    assert needed({"all": [dear, cheap]}, len) == (known.anchors, False)  # type: ignore[union-attr]
+    both = needed({"any": [cheap, dear]}, len)
+    assert both is not None
+    assert len(both.anchors) == 3
+    assert needed({"any": [cheap, {"none": [cheap]}]}, len) is None
+    assert needed({"none": [cheap]}, len) is None
+    assert needed({"all": []}, len) is None
+    assert needed({"all": ["no leaf", {"none": [cheap]}]}, len) is None
 
 
 @pytest.mark.parametrize("spoilt", [{"from_user": 5}, {"contains_keywords": "no list"}, {"min_length": "many"}])

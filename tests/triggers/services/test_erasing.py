@@ -532,6 +532,7 @@ def test_others_whose_names_hold_theirs_stay(text: str) -> None:
 @pytest.mark.parametrize("text", ["ann", "@ann", "Ann.", "ann, bob", "<ann>", "cc: ANN"])
 def test_their_own_name_is_found_as_a_word(text: str) -> None:
     assert Person("ann").is_in({"n": 5, "a": [None, {"b": text}]})
+    assert not Person("ann").is_in([["bob", 5], "joe"])
     assert Person("ann").without({text: [text, 5, None]}) != {text: [text, 5, None]}
 
 

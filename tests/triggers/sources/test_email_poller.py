@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from imap_tools.errors import MailboxFolderSelectError
 
 from dct_site.kernel.outbound import AddressGuard
 from tests.simulators.mailboxes import (
@@ -209,6 +210,19 @@ def test_a_server_that_is_gone_is_told_as_such(server: Server) -> None:
     server.stop()
     with pytest.raises(PollFailed, match=f"refuses connections on port {server.port}") as failed:
         poll(server)
+    assert failed.value.failure == PollFailure.UNREACHABLE
+
+
+@pytest.mark.parametrize("folder", ["INBOX", "inbox"])
+def test_a_folder_that_is_there_and_is_not_opened_is_the_servers_trouble(
+    server: Server, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise MailboxFolderSelectError(("NO", [b"Timeout while waiting for lock"]), "OK")
+
+    monkeypatch.setattr("imap_tools.folder.MailBoxFolderManager.set", refuse)
+    with pytest.raises(PollFailed, match=f"does not open {folder} at the moment") as failed:
+        poll(server, folder=folder)
     assert failed.value.failure == PollFailure.UNREACHABLE
 
 

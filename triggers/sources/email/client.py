@@ -86,7 +86,7 @@ class Mailbox:
             try:
                 self._box.folder.set(self._settings.folder, readonly=True)
             except MailboxFolderSelectError:
-                raise self._no_folder() from None
+                raise self._not_opened() from None
             uidvalidity, uidnext = self._code("UIDVALIDITY"), self._code("UIDNEXT")
             if uidvalidity is None:
                 raise PollFailed(PollFailure.PROTOCOL, f"{self._settings.host} gives its mails no lasting numbers.")
@@ -143,9 +143,13 @@ class Mailbox:
         except imaplib.IMAP4.error as no:  # AUTHENTICATE raises where LOGIN answers
             raise refused(self._settings, str(no)) from None
 
-    def _no_folder(self) -> PollFailed:
-        names = ", ".join(self.folders()[:20]) or _ABSENT
-        return PollFailed(PollFailure.SETTINGS, f"There is no folder {self._settings.folder}. There are: {names}.")
+    def _not_opened(self) -> PollFailed:
+        names, folder = self.folders(), self._settings.folder
+        # A server may refuse for its own reasons (a lock, a full disk); INBOX is one name in any case (RFC 9051, 5.1).
+        if folder in names or (folder.upper() == "INBOX" and "INBOX" in map(str.upper, names)):
+            return PollFailed(PollFailure.UNREACHABLE, f"{self._settings.host} does not open {folder} at the moment.")
+        told = ", ".join(names[:20]) or _ABSENT
+        return PollFailed(PollFailure.SETTINGS, f"There is no folder {folder}. There are: {told}.")
 
     def _code(self, name: str) -> int | None:
         _, values = self._box.client.response(name)
