@@ -166,7 +166,25 @@ def test_each_look_finds_what_its_leaf_finds(tree: Any, holds: bool) -> None:
 
 @pytest.mark.parametrize(
     "tree",
-    [leaf("new_comment", min_length="many"), leaf("string_match", search_string=""), {"type": "unheard_of"}, "no leaf"],
+    [
+        leaf("new_comment", min_length="many"),
+        leaf("new_comment", contains_keywords="no list"),
+        leaf("new_comment", from_user=5),
+        leaf("string_match", search_string=""),
+        leaf("field", path=5, operator="equals", value="x"),
+        leaf("field", path="data.a", operator="resembles", value="x"),
+        leaf("field", path="data..a", operator="equals", value="x"),
+        leaf("sender", allow="no list"),
+        leaf("trust_tier", at_least="unheard of"),
+        leaf("count", at_least="many", within_s=60),
+        leaf("time_window", days="no list"),
+        leaf("new_comment") | {"version": True},
+        leaf("new_comment") | {"version": 99},
+        leaf("new_comment") | {"config": "none"},
+        {"type": "unheard_of"},
+        {"type": 5},
+        "no leaf",
+    ],
 )
 def test_of_what_is_not_sound_nothing_is_known_and_every_event_is_asked(tree: Any) -> None:
     assert needed(tree, len) is None
