@@ -1,6 +1,6 @@
 """Bulk replays: the list, a new one (looked at first, then confirmed by its number), and how far one is."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -193,46 +193,37 @@ class BulkReplayPage(PageView):
 
 
 class BulkAct(SignedInView):
-    """Something done to one of them."""
+    """Something done to one of them: ``act`` is the service, ``words`` are said afterwards."""
 
+    act: ClassVar[Callable[..., object]]
     words: ClassVar[str]
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         row = self.find(visible(BulkReplay.objects.all(), user=self.user), pk=pk)
         self.require(Operation.FIRE, row)
-        self.act(row)
+        self.act(bulk=row, by=self.actor, now=self.now)
         return done(request, self.words, reload=True, tone="off")
-
-    def act(self, row: BulkReplay) -> None:
-        """Do it."""
-        raise NotImplementedError
 
 
 class PauseBulk(BulkAct):
     """Ask about nothing more for now."""
 
+    act = staticmethod(bulk_replay.pause)
     words = "It is paused. What was asked goes on."
-
-    def act(self, row: BulkReplay) -> None:
-        bulk_replay.pause(bulk=row, by=self.actor, now=self.now)
 
 
 class ResumeBulk(BulkAct):
     """Go on where it stopped."""
 
+    act = staticmethod(bulk_replay.resume)
     words = "It goes on."
-
-    def act(self, row: BulkReplay) -> None:
-        bulk_replay.resume(bulk=row, by=self.actor, now=self.now)
 
 
 class CancelBulk(BulkAct):
     """Ask about nothing more, for good."""
 
+    act = staticmethod(bulk_replay.cancel)
     words = "It is cancelled. What was asked goes on."
-
-    def act(self, row: BulkReplay) -> None:
-        bulk_replay.cancel(bulk=row, by=self.actor, now=self.now)
 
 
 def _shown(row: BulkReplay) -> dict[str, Any]:

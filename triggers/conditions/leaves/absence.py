@@ -18,7 +18,7 @@ from triggers.conditions import shared_keys
 from triggers.conditions.checks import Check
 from triggers.conditions.facts import EventFacts
 from triggers.conditions.history import Earlier
-from triggers.conditions.leaves.count import MOST_SECONDS
+from triggers.conditions.in_common import MOST_SECONDS
 from triggers.conditions.registry import TREE, Asked, Config, Leaf
 from triggers.conditions.verdict import Node, shown
 

@@ -11,15 +11,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from triggers.conditions import paths
 from triggers.conditions.checks import Check, Complaint
-from triggers.conditions.facts import EventFacts, composed, folded
+from triggers.conditions.facts import EventFacts
 from triggers.conditions.history import Earlier, Per
+from triggers.conditions.in_common import MOST_SECONDS, value_at, wrong_with
 from triggers.conditions.registry import Asked, Config, Leaf
-from triggers.conditions.shared_keys import is_case_sensitive
 from triggers.conditions.verdict import shown
 
-MOST_SECONDS = 31 * 24 * 3600
 MOST = 1_000
 """Of one item or connection the newest events so many are looked at; beyond them nobody can tell."""
 
@@ -63,14 +61,7 @@ def _counted(want: Wanted, found: Earlier, asked: Asked, expected: str) -> Check
 
 
 def _values(events: tuple[EventFacts, ...], path: str, config: Config) -> set[Any]:
-    form = composed if is_case_sensitive(config) else folded
-    found = (paths.look_up(path, event, None) for event in events)
-    # Python holds True == 1.
-    return {
-        (isinstance(value, bool), form(value) if isinstance(value, str) else value)
-        for value in found
-        if isinstance(value, str | int | float)
-    }
+    return {value_at(path, event, config) for event in events} - {None}
 
 
 def say(config: Config) -> str:
@@ -83,9 +74,7 @@ def complain(config: Config) -> tuple[Complaint, ...]:
 
 
 def _wrong_with(distinct: str) -> str | None:
-    if distinct.startswith("item."):
-        return "must begin with event., data. or changes.; the item is not what differs."
-    return paths.wrong_with(distinct) if distinct else None
+    return wrong_with(distinct, "what differs")
 
 
 def _words(config: Config) -> str:

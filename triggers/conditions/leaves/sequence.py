@@ -9,13 +9,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from triggers.conditions import paths
 from triggers.conditions.checks import Check, Complaint
-from triggers.conditions.facts import EventFacts, composed, folded
 from triggers.conditions.history import Earlier, Per
-from triggers.conditions.leaves.count import MOST_SECONDS
+from triggers.conditions.in_common import MOST_SECONDS, value_at, wrong_with
 from triggers.conditions.registry import TREE, Asked, Config, Leaf
-from triggers.conditions.shared_keys import is_case_sensitive
 from triggers.conditions.verdict import shown
 
 
@@ -54,7 +51,7 @@ def _first(want: Wanted, asked: Asked, is_b: bool | None) -> Check:
     if asked.history is None:
         note = "other events are looked at only where the other conditions do not decide"
         return Check("first", None, expected, "", "first", note)
-    value = _value(want.same_by, asked.event, asked.config)
+    value = value_at(want.same_by, asked.event, asked.config) if want.same_by else None
     if want.same_by and value is None:
         return Check("first", False, expected, f"{shown(want.same_by)} is not there", "first")
     found = asked.history.earlier(within=want.within, per=want.per, like=want.first)
@@ -64,22 +61,12 @@ def _first(want: Wanted, asked: Asked, is_b: bool | None) -> Check:
 
 
 def _found(want: Wanted, found: Earlier, value: Any, config: Config, expected: str) -> Check:
-    same = [event for event in found.events if not want.same_by or _value(want.same_by, event, config) == value]
+    same = [event for event in found.events if not want.same_by or value_at(want.same_by, event, config) == value]
     if same:
         return Check("first", True, expected, f"{len(same)} came", "first")
     if found.lacks:
         return Check("first", None, expected, "", "first", found.lacks)
     return Check("first", False, expected, "none came", "first")
-
-
-def _value(path: str, event: EventFacts, config: Config) -> Any:
-    """The value at a path in the form that is compared; None where there is none that could be."""
-    found = paths.look_up(path, event, None) if path else None
-    form = composed if is_case_sensitive(config) else folded
-    if not isinstance(found, str | int | float):
-        return None
-    # Python holds True == 1.
-    return (isinstance(found, bool), form(found) if isinstance(found, str) else found)
 
 
 def say(config: Config) -> str:
@@ -92,9 +79,7 @@ def complain(config: Config) -> tuple[Complaint, ...]:
 
 
 def _wrong_with(same_by: str) -> str | None:
-    if same_by.startswith("item."):
-        return "must begin with event., data. or changes.; the item is not what two events have in common."
-    return paths.wrong_with(same_by) if same_by else None
+    return wrong_with(same_by, "what two events have in common")
 
 
 def _words(config: Config) -> str:
