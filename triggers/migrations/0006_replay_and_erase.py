@@ -7,7 +7,7 @@ import dct_site.kernel.fields
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "__first__"),
+        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
         ("triggers", "0005_what_is_under_way"),
     ]
 
