@@ -3,7 +3,8 @@
 import gc
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -18,6 +19,7 @@ from pytest_django import DjangoDbBlocker
 from dct_site.command.services import missing_services
 from dct_site.kernel import wake
 from dct_site.kernel.wake import NullWake
+from tests.measured import unmeasured
 from tests.tidying import end_every_other_session, take_out_what_was_written
 
 settings.register_profile("dct", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -71,6 +73,14 @@ def one_rows(request: pytest.FixtureRequest) -> None:
     request.getfixturevalue("transactional_db" if marker.kwargs.get("transaction") else "db")
     for label in ("triggers.Generation", "agents.Limits"):
         apps.get_model(label)._default_manager.get_or_create(pk=1)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Function) -> Generator[None, object, object]:
+    """What random examples reach is not counted: a line is covered by a test that means it."""
+    is_random = getattr(item.function, "is_hypothesis_test", False)
+    with unmeasured() if is_random or item.get_closest_marker("unmeasured") else nullcontext():
+        return (yield)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -24,11 +24,11 @@ def test_skips_itself(): pytest.skip("for no good reason")
 """
 
 
-def run(directory: Path, *words: str, **environment: str) -> dict[str, Any]:
+def run(directory: Path, *words: str, tests: str = TESTS, **environment: str) -> dict[str, Any]:
     """Run the small suite with the plugin; return what it reports, names without their file."""
-    (directory / "test_small.py").write_text(TESTS)
+    (directory / "test_small.py").write_text(tests)
     config = directory / "pytest.toml"
-    config.write_text('[pytest]\nmarkers = ["slow", "postgres", "one_pass"]\n')
+    config.write_text('[pytest]\nmarkers = ["slow", "postgres", "one_pass", "unmeasured"]\n')
     report = directory / "report.json"
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("DCT_", "PYTEST_"))}
     argv = [
@@ -68,3 +68,34 @@ def test_on_postgres_pure_tests_sit_out(tmp_path: Path) -> None:
 def test_a_pass_about_one_marker_runs_nothing_else(tmp_path: Path) -> None:
     told = run(tmp_path, DCT_TEST_DATABASE_URL="postgresql://p", DCT_TEST_ONLY="postgres")
     assert (told["ran"], told["left_out"]) == ({"test_postgres"}, {})
+
+
+MEASURED = """
+import os, sys, threading
+import pytest
+from hypothesis import given, strategies as st
+
+def traced():
+    seen = []
+    thread = threading.Thread(target=lambda: seen.append(sys.gettrace()))
+    thread.start()
+    thread.join()
+    return [sys.gettrace() is not None, seen[0] is not None, "COVERAGE_PROCESS_CONFIG" in os.environ]
+
+def test_before(): assert all(traced())
+@pytest.mark.unmeasured
+def test_marked(): assert not any(traced())
+@given(st.just(1))
+def test_random(_): assert not any(traced())
+def test_after(): assert all(traced())
+"""
+
+
+@pytest.mark.parametrize("words", [(), ("-n", "1")], ids=["one process", "xdist"])
+def test_what_is_unmeasured_is_not_traced_nor_are_its_threads_and_children(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    config = tmp_path / ".coveragerc"
+    config.write_text(f"[run]\npatch = subprocess\nparallel = true\ndata_file = {tmp_path / 'data'}\n")
+    told = run(tmp_path, "--cov", "--cov-report=", "--cov-config", str(config), *words, tests=MEASURED)
+    assert told["summary"].startswith("4 passed")

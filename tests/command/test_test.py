@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from dct_site.command import services, test
+from dct_site.command.services import ROOT
 from dct_site.command.test import Pass
 
 SCALED = {"DCT_TEST_DATABASE_URL": "postgresql://p", "DCT_TEST_REDIS_URL": "redis://r"}
@@ -51,6 +52,14 @@ def test_all_runs_everything_on_both_databases_with_coverage_that_adds_up() -> N
     assert "--cov" not in scaled.arguments
     assert "--cov-append" in measured.arguments
     assert sqlite.arguments[-1] == scaled.arguments[-1] == measured.arguments[-1] == "-x"
+
+
+@pytest.mark.usefixtures("stocked")
+def test_the_measured_pass_on_postgres_collects_no_more_than_it_runs() -> None:
+    _, _, measured = passes(everything=True)
+    files = [Path(word).relative_to(ROOT).as_posix() for word in measured.arguments if not word.startswith("-")]
+    assert "tests/triggers/door/test_store.py" in files
+    assert all("mark.two_ways" in (ROOT / file).read_text() for file in files)
 
 
 @pytest.mark.usefixtures("stocked")

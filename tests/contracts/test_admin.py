@@ -135,7 +135,7 @@ def test_no_status_is_a_field_of_a_form() -> None:
 
 @pytest.mark.django_db
 @pytest.mark.one_pass
-@pytest.mark.no_cover
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("role", [None, *Role])
 @pytest.mark.parametrize("whose", ["own", "other's"])
 def test_each_role_gets_what_the_table_says(role: Role | None, whose: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,7 +150,7 @@ def test_each_role_gets_what_the_table_says(role: Role | None, whose: str, monke
 
 @pytest.mark.django_db
 @pytest.mark.one_pass
-@pytest.mark.parametrize("role", [None, *(pytest.param(role, marks=pytest.mark.no_cover) for role in Role)])
+@pytest.mark.parametrize("role", [None, *(pytest.param(role, marks=pytest.mark.unmeasured) for role in Role)])
 def test_what_a_role_may_open_it_can_read(role: Role | None) -> None:
     user = staff(role or Role.DEVELOPER, is_superuser=role is None)
     world = full_world(user)
@@ -220,6 +220,7 @@ def _query_count(client: Client, page: Page) -> int:
 
 @pytest.mark.django_db
 @pytest.mark.one_pass
+@pytest.mark.unmeasured
 def test_texts_from_outside_are_escaped_everywhere() -> None:
     user = staff(is_superuser=True)
     world = full_world(user)
@@ -254,6 +255,7 @@ def _poison(world: World) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.one_pass
+@pytest.mark.unmeasured
 def test_no_page_shows_a_secret() -> None:
     user = staff(is_superuser=True)
     world = full_world(user)

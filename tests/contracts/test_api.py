@@ -87,7 +87,7 @@ def test_nobody_gets_anything_without_signing_in() -> None:
         assert response["WWW-Authenticate"] == "Bearer", str(route)
 
 
-ONCE = [pytest.mark.one_pass, pytest.mark.no_cover]
+ONCE = [pytest.mark.one_pass, pytest.mark.unmeasured]
 
 
 @pytest.mark.django_db

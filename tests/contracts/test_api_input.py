@@ -14,7 +14,7 @@ from tests.api_routes import Route, routes, valid_body
 from tests.factories.accounts import make_user
 from tests.factories.world import World, make_world
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.unmeasured]
 JSON = "application/json"
 WRITING = [route for route in routes() if route.method in ("post", "patch")]
 RESOURCES = sorted({route.resource for route in WRITING})

@@ -14,7 +14,7 @@ from tests.dct_site.test_live_js import browser as browser  # One Chromium serve
 from tests.dct_site.test_live_js import wait_until, whole_page
 from triggers.conditions.schema import catalogue
 
-pytestmark = [pytest.mark.one_pass, pytest.mark.browser]
+pytestmark = [pytest.mark.one_pass, pytest.mark.browser, pytest.mark.unmeasured]
 
 STORED = {
     "all": [

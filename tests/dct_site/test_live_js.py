@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.dct_site.live_stub import LiveStub, fragment
 
-pytestmark = [pytest.mark.one_pass, pytest.mark.browser]
+pytestmark = [pytest.mark.one_pass, pytest.mark.browser, pytest.mark.unmeasured]
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 CHROMIUM = "/usr/bin/chromium"

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from dct_site.bench.installation import Installation, post, pull_request, signed
 
-pytestmark = [pytest.mark.one_pass, pytest.mark.browser]
+pytestmark = [pytest.mark.one_pass, pytest.mark.browser, pytest.mark.unmeasured]
 
 
 def send(demo: Installation, number: int) -> None:

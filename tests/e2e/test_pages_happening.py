@@ -11,7 +11,12 @@ from tests.triggers.views.happening import LISTS, NAUGHTY, client_of, make_world
 from triggers.enums import Attention, ExecutionStatus
 from triggers.models import Execution
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser, pytest.mark.one_pass, pytest.mark.no_cover]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.browser,
+    pytest.mark.one_pass,
+    pytest.mark.unmeasured,
+]
 
 CHROMIUM = "/usr/bin/chromium"
 # What a page reports against itself is kept where the test can read it.

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from dct_site.bench.installation import Installation, eventually
 
-pytestmark = [pytest.mark.one_pass, pytest.mark.browser]
+pytestmark = [pytest.mark.one_pass, pytest.mark.browser, pytest.mark.unmeasured]
 
 NAUGHTY = (
     '<script>alert(1)</script>"><img src=x onerror=alert(1)>',

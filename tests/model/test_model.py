@@ -9,7 +9,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.model.machine import promises_of
 from tests.model.model import Guard, Model
 
-pytestmark = [pytest.mark.one_pass, pytest.mark.no_cover]
+pytestmark = [pytest.mark.one_pass, pytest.mark.unmeasured]
 
 QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 DRIVE = settings(

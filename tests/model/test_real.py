@@ -212,7 +212,7 @@ def begin_anew(empty: str) -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.no_cover
+@pytest.mark.unmeasured
 def test_the_real_decider_and_admission_hold_the_promises(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(registry._entries, Source.JIRA.value, WrittenOut())
     empty = transaction.savepoint()
@@ -234,7 +234,7 @@ class TooGenerous(Real):
 
 
 @pytest.mark.django_db
-@pytest.mark.no_cover
+@pytest.mark.unmeasured
 def test_the_machine_notices_an_admission_that_is_too_generous(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(registry._entries, Source.JIRA.value, WrittenOut())
     empty = transaction.savepoint()
