@@ -25,12 +25,13 @@ def done(
     *,
     tone: str = "good",
     undo: str = "",
+    see: str = "",
     goto: str = "",
     reload: bool = False,
     close: bool = False,
 ) -> HttpResponse:
     """It worked: say so. ``goto`` is the page to open then, ``reload`` draws the present one again, ``close`` closes
-    the modal; ``undo`` is the address that takes it back.
+    the modal; ``undo`` is the address that takes it back, ``see`` that of what came of it.
 
     Without a script it is a redirect to ``goto``, or to where the person came from.
     """
@@ -43,14 +44,15 @@ def done(
         messages.add_message(request, _LEVELS.get(tone, messages.SUCCESS), text)
         response["HX-Redirect" if goto else "HX-Refresh"] = goto or "true"
         return response
-    return with_toast(response, text, tone=tone, undo=undo, close=close)
+    return with_toast(response, text, tone=tone, undo=undo, see=see, close=close)
 
 
 def with_toast(
-    response: HttpResponse, text: str, *, tone: str = "good", undo: str = "", close: bool = False
+    response: HttpResponse, text: str, *, tone: str = "good", undo: str = "", see: str = "", close: bool = False
 ) -> HttpResponse:
     """The response, with a toast beside whatever fragment it carries."""
-    told: dict[str, Any] = {"toast": {"tone": tone, "text": text, **({"undo": undo} if undo else {})}}
+    ways = {name: url for name, url in (("undo", undo), ("see", see)) if url}
+    told: dict[str, Any] = {"toast": {"tone": tone, "text": text, **ways}}
     if close:
         told["dct:close-modal"] = True
     # ASCII with escapes: a header holds nothing else.

@@ -239,7 +239,8 @@ def control(field: BoundField) -> SafeString:
         css = "form-check-input"
     else:
         css = "form-select" if isinstance(widget, Select) else "form-control"
-    attrs: dict[str, Any] = {"class": f"{css} is-invalid" if field.errors else css}
+    classes = [css, widget.attrs.get("class", ""), "is-invalid" if field.errors else ""]
+    attrs: dict[str, Any] = {"class": " ".join(filter(None, classes))}
     described = [
         f"{field.auto_id}_{part}" for part, there in (("helptext", field.help_text), ("error", field.errors)) if there
     ]
@@ -252,6 +253,12 @@ def control(field: BoundField) -> SafeString:
 def is_checkbox(field: BoundField) -> bool:
     """Whether a field is a single box to tick, whose label stands behind it."""
     return isinstance(field.field.widget, CheckboxInput)
+
+
+@register.filter
+def is_select(field: BoundField) -> bool:
+    """Whether a field is a list to choose from: one of its entries says what leaving it comes to."""
+    return isinstance(field.field.widget, Select)
 
 
 @register.filter

@@ -62,13 +62,24 @@ class Rejections:
         try:
             await asyncio.get_running_loop().run_in_executor(self._thread, self._write, rows)
         except Broken as error:
-            # They are worth no second try: the next flush has newer ones.
-            log.warning("rejections.not_written", count=len(rows), error=str(error))
+            log.warning("rejections.wait", count=len(rows), error=str(error))
+            self._put_back(rows)
+
+    def _put_back(self, rows: list[Incoming]) -> None:
+        """For the next flush, as far as newer ones have left room: a transaction that gives way to every other writer
+        often comes to nothing.
+        """
+        for one in reversed(rows):
+            ring = self._noted.setdefault(one.endpoint_id or 0, deque(maxlen=KEEP))
+            if len(ring) < KEEP:
+                ring.appendleft(one)
 
     def _write(self, rows: list[Incoming]) -> None:
-        for start in range(0, len(rows), _CHUNK):
-            chunk = rows[start : start + _CHUNK]
+        """Write and take out of ``rows``; what is left where it raises one of Broken was not written."""
+        while rows:
+            chunk = rows[:_CHUNK]
             with self._behind.writing_behind() as sql:
                 store(sql, chunk, sql.generation())
                 for endpoint_id in sorted({one.endpoint_id for one in chunk if one.endpoint_id is not None}):
                     sql.trim_rejected(endpoint_id, KEEP)
+            del rows[:_CHUNK]

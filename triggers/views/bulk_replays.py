@@ -8,6 +8,7 @@ from django import forms
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import Connection
 from accounts.operations import Operation
@@ -25,7 +26,7 @@ from triggers.services.bulk_replay import MOST_AT_ONCE, InvalidWish, Preview, Pr
 from triggers.services.bulk_wish import ANSWERS, Wish
 from triggers.services.bulk_wish import Filters as WishFilters
 from triggers.services.replay import Manner
-from triggers.views.links import link_to_delivery, link_to_event, link_to_item
+from triggers.views.links import item_label, link_to_delivery, link_to_event, link_to_item
 from triggers.views.replaying import MannerForm
 from triggers.views.trying import WindowForm
 from workspaces.selectors.library import items_visible_to
@@ -55,9 +56,7 @@ class WishForm(WindowForm, MannerForm):
     kind = forms.ChoiceField(label="Replay", choices=BulkKind.choices)
     connection = forms.TypedChoiceField(label="That came by", required=False, coerce=int, empty_value=None)
     type = forms.CharField(label="Of the type", required=False, max_length=100)
-    item = forms.IntegerField(
-        label="About the item", required=False, min_value=1, max_value=2**63 - 1, help_text="Its number."
-    )
+    item = forms.TypedChoiceField(label="About the item", required=False, coerce=int, empty_value=None)
     trigger = forms.TypedChoiceField(label="Ask", required=False, coerce=int, empty_value=None)
     answer = forms.ChoiceField(label="Which the trigger answered", required=False, choices=_ANSWERS)
     revision = forms.ChoiceField(label="By the revision", choices=[("now", "of now"), ("then", "of then")])
@@ -142,7 +141,14 @@ class NewBulkReplay(PageView):
 
     def _form(self, data: Any) -> WishForm:
         query = self.request.GET
-        initial = {"concurrency": 1, "kind": query.get("kind", BulkKind.EVENTS), "answer": query.get("answer", "")}
+        today = timezone.localdate(self.now)
+        initial = {
+            "since": today,
+            "until": today,
+            "concurrency": 1,
+            "kind": query.get("kind", BulkKind.EVENTS),
+            "answer": query.get("answer", ""),
+        }
         initial |= {name: wanted_id(self.request, name) for name in ("connection", "item", "trigger")}
         form = WishForm(data, initial=initial)
         connections = visible(Connection.objects.order_by("name", "id"), user=self.user)
@@ -150,8 +156,17 @@ class NewBulkReplay(PageView):
         fields: Any = form.fields
         fields["connection"].choices = [("", "Any connection"), *((row.pk, row.name) for row in connections)]
         offered = [(row.pk, f"Only {row.name}") for row in triggers.order_by("name", "id")[:MOST_OFFERED]]
+        fields["item"].choices = [("", "Any item"), *self._items(data.get("item") if data else initial["item"])]
         fields["trigger"].choices = [("", "Everybody who listens"), *offered]
         return form
+
+    def _items(self, asked: Any) -> list[tuple[int, str]]:
+        """Those that changed last, and the one that is asked for."""
+        number = str(asked or "")
+        rows = items_visible_to(user=self.user).order_by("-changed_at", "-id")
+        wanted = rows.filter(pk=int(number)) if number.isascii() and number.isdigit() and len(number) < 19 else []
+        offered = {row.pk: row for row in (*wanted, *rows[:MOST_OFFERED])}
+        return [(pk, item_label(row)) for pk, row in offered.items()]
 
     def _wish(self, form: WishForm) -> Wish:
         said = form.cleaned_data

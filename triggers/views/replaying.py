@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 
 from accounts.operations import Operation
 from accounts.permissions import Denied
@@ -51,7 +52,7 @@ class ReplayForm(MannerForm):
         required=False,
         strip=False,
         max_length=MAX_BYTES,
-        widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false"}),
+        widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false", "class": "mono"}),
         help_text="Change it to ask about something else. What was changed is named on the new event.",
     )
 
@@ -93,7 +94,7 @@ class ReplayEvent(FormDialog):
         except Denied as denied:
             raise Refused([("priority", denied.answer.detail)]) from denied
         text = f"{event_number(event.pk)} is asked again, as {delivery_number(receipt.delivery_id)}."
-        return done(self.request, text, close=True)
+        return done(self.request, text, see=reverse("delivery", args=[receipt.delivery_id]), close=True)
 
     def _found(self, pk: int) -> Event:
         event = self.find(events_visible_to(user=self.user), pk=pk)
@@ -124,7 +125,8 @@ class ReplayDelivery(SignedInView):
         row = self.find(deliveries_visible_to(user=self.user), pk=pk)
         self.require(Operation.FIRE, row)
         receipt = replay_delivery(delivery=row, by=self.actor, now=self.now)
-        return done(request, f"{delivery_number(pk)} came in again, as {delivery_number(receipt.delivery_id)}.")
+        text = f"{delivery_number(pk)} came in again, as {delivery_number(receipt.delivery_id)}."
+        return done(request, text, see=reverse("delivery", args=[receipt.delivery_id]))
 
 
 def facts_of(delivery_id: int | None) -> list[dict[str, Any]]:

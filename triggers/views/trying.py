@@ -48,13 +48,13 @@ class PayloadForm(forms.Form):
         label="Payload",
         max_length=256 * 1024,
         strip=False,
-        widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false"}),
+        widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false", "class": "mono"}),
         help_text="What the sender would post: JSON, or a raw mail.",
     )
     headers = forms.CharField(
         required=False,
         max_length=8_000,
-        widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false"}),
+        widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false", "class": "mono"}),
         help_text="A line each, such as X-GitHub-Event: pull_request.",
     )
 

@@ -1,6 +1,8 @@
 """The door's answers, in the order it gives them, and what stands in the database afterwards."""
 
 import asyncio
+import sqlite3
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,10 +13,12 @@ from accounts.actor import Actor
 from accounts.enums import Source
 from accounts.models import Secret
 from tests.triggers.door.client import BODY, SECRET, github, make_hook, open_door, post
+from triggers.door.store import Store, store
 from triggers.door.verify import sign
 from triggers.enums import Refusal
 from triggers.models import Delivery, DeliveryDuplicates, PendingDelivery
 from triggers.services import endpoints
+from triggers.services.intake_sql import Statements
 from workspaces.enums import TrustTier
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("tidy")]
@@ -287,6 +291,51 @@ async def test_only_the_last_hundred_rejected_ones_are_kept_and_not_more_than_fo
             await door.rejections._flush()
     assert await Delivery.objects.acount() == 100
     assert len((await Delivery.objects.afirst()).body) == 4096  # type: ignore[union-attr]
+
+
+class Busy:
+    """A store whose turn to write behind the others comes to nothing at some of its tries."""
+
+    def __init__(self, store: Store, *busy: int) -> None:
+        self._store, self._busy, self.tries = store, busy, 0
+        self.close = store.close
+
+    def writing_behind(self) -> AbstractContextManager[Statements]:
+        self.tries += 1
+        if self.tries in self._busy:
+            raise sqlite3.OperationalError("database is locked")
+        return self._store.writing_behind()
+
+
+async def test_what_others_left_no_turn_to_write_is_written_at_the_next() -> None:
+    first, second = await make(), await make()
+    async with open_door() as door:
+        door.rejections._flush_s = 600
+        for hook, count in ((first, 90), (second, 30)):
+            await asyncio.gather(*(post(door, hook.endpoint.path, headers={"X-Nr": "1"}) for _ in range(count)))
+        door.rejections._behind = Busy(store(), 2)  # type: ignore[assignment]
+        await door.rejections._flush()
+        assert await Delivery.objects.acount() == 100
+        await door.rejections._flush()
+        assert await Delivery.objects.acount() == 120
+
+
+async def test_newer_ones_take_the_place_of_those_that_could_not_be_written() -> None:
+    hook = await make()
+    async with open_door() as door:
+        door.rejections._flush_s = 600
+        behind = Busy(store(), 1)
+        door.rejections._behind = behind  # type: ignore[assignment]
+        await post(door, hook.endpoint.path, b"old")
+        await post(door, hook.endpoint.path, b"older than the others")
+        flushing = asyncio.ensure_future(door.rejections._flush())
+        await asyncio.sleep(0)
+        await asyncio.gather(*(post(door, hook.endpoint.path, b"new") for _ in range(99)))
+        await flushing
+        await door.rejections._flush()
+    assert behind.tries == 2
+    assert await Delivery.objects.acount() == 100
+    assert await Delivery.objects.filter(body=b"new").acount() == 99
 
 
 async def test_more_bytes_than_the_door_holds_at_one_time_are_503() -> None:

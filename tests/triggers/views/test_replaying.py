@@ -10,6 +10,7 @@ from accounts.enums import Role, Toggle
 from accounts.models import FeatureToggle
 from tests.factories.accounts import make_user
 from tests.factories.triggers import NOON, make_delivery, make_jira, make_trigger
+from tests.factories.workspaces import make_item
 from tests.factories.world import make_bulk
 from tests.triggers.views.happening import World, client_of, make_world
 from tests.triggers.views.people import Visitor, toast_of
@@ -64,9 +65,11 @@ def test_what_was_typed_goes_with_it_and_only_what_differs_is_an_edit(developer:
     said = {"subject": first.subject, "facts": {"text": "Another"}, "changes": {}, "data": {"n": 2}}
     wanted = {"trigger": trigger.pk, "revision": "then", "draft": "on", "priority": "3", "edit": json.dumps(said)}
 
-    assert "is asked again" in toast_of(developer.press(f"/events/{first.pk}/replay/", wanted))
+    answer = developer.press(f"/events/{first.pk}/replay/", wanted)
+    assert "is asked again" in toast_of(answer)
 
     row = Replay.objects.get()
+    assert json.loads(answer.headers["HX-Trigger"])["toast"]["see"] == f"/deliveries/{row.pk}/"
     assert (row.event_id, row.is_draft, row.priority, row.as_of) == (first.pk, True, 3, first.generation)
     assert row.edited == ["data.n", "facts.text"]
     decide_pending(now=NOON)
@@ -270,3 +273,20 @@ def test_with_the_feature_off_nothing_is_begun(developer: Visitor) -> None:
     assert developer.post(f"/replays/{bulk.pk}/resume/").status_code == 403
     page = developer.get("/replays/").content.decode()
     assert "/replays/new/" not in page
+
+
+def test_a_new_window_is_of_today_and_offers_what_changed_last_and_what_it_was_opened_for(
+    developer: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    happened(developer.user, 1)
+    older, newer = (make_item(external_key=key, title=f"Item {key}", changed_at=NOON) for key in ("A-1", "A-2"))
+    monkeypatch.setattr("triggers.views.bulk_replays.MOST_OFFERED", 1)
+    page = developer.get("/replays/new/").content.decode()
+    assert page.count('value="2026-') == 2
+    assert "Item A-2" in page
+    assert "Item A-1" not in page
+    assert "Item A-1" in developer.get(f"/replays/new/?item={older.pk}").content.decode()
+    assert "Item A-1" in developer.post("/replays/new/", {**WINDOW, "item": older.pk}).content.decode()
+    assert developer.post("/replays/new/", {**WINDOW, "item": newer.pk}).status_code == 200
+    for nonsense in ("x", "²", "9" * 40, "0"):
+        assert developer.post("/replays/new/", {**WINDOW, "item": nonsense}).status_code == 422

@@ -14,11 +14,16 @@ const raise = () => {
   if (toasts.matches(":popover-open")) toasts.hidePopover();
   toasts.showPopover();
 };
-export const tell = ({ tone = "good", text, undo }) => {
+export const tell = ({ tone = "good", text, undo, see }) => {
   if (!toasts || !text) return;
   const toast = document.getElementById(`toast-${tone}`)?.content.firstElementChild.cloneNode(true);
   if (!toast) return;
   toast.querySelector("[data-text]").textContent = text;
+  const link = toast.querySelector("[data-see]");
+  if (see) {
+    link.hidden = false;
+    link.href = see;
+  }
   const button = toast.querySelector("[data-undo]");
   if (undo) {
     button.hidden = false;
