@@ -145,15 +145,15 @@ def test_fields_get_the_classes_of_their_kind() -> None:
 
 
 class Fields(forms.Form):
-    data = forms.CharField(required=False, widget=forms.Textarea(attrs={"class": "mono"}))
+    body = forms.CharField(required=False, widget=forms.Textarea(attrs={"class": "mono"}))
     among = forms.ChoiceField(required=False, choices=[("", "Any")])
 
 
 def test_a_field_keeps_the_class_that_its_form_gives_it() -> None:
-    assert 'class="form-control mono"' in draw("{{ form.data|control }}", form=Fields())
+    assert 'class="form-control mono"' in draw("{{ form.body|control }}", form=Fields())
 
 
 def test_a_list_whose_first_entry_says_what_leaving_it_means_is_not_called_optional() -> None:
     page = Template('{% include "components/field.html" %}')
-    assert "(optional)" in page.render(Context({"field": Fields()["data"]}))
+    assert "(optional)" in page.render(Context({"field": Fields()["body"]}))
     assert "(optional)" not in page.render(Context({"field": Fields()["among"]}))
