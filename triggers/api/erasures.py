@@ -49,7 +49,7 @@ class ErasureInput(SubjectInput):
 
 class CountedSerializer(serializers.Serializer[Any]):
     """What would go; ``running`` executions are in the way. ``items`` lose their title and state, ``other_files`` are
-    context files in workspaces about something else.
+    context files in workspaces about something else, ``refused`` are deliveries that made no event.
     """
 
     events = serializers.IntegerField()
@@ -60,6 +60,7 @@ class CountedSerializer(serializers.Serializer[Any]):
     states = serializers.IntegerField()
     items = serializers.IntegerField()
     other_files = serializers.IntegerField()
+    refused = serializers.IntegerField()
     confirmation = serializers.CharField()
 
 
@@ -120,7 +121,7 @@ class ErasureViewSet(ReadingViewSet):
     @action(detail=False, methods=["post"], pagination_class=None)
     def preview(self, request: Request) -> Response:  # noqa: ARG002
         """What would go; nothing happens."""
-        counted = erasing.count(subject=self._subject(self.body(SubjectInput)), by=self.actor)
+        counted = erasing.count(subject=self._subject(self.body(SubjectInput)), by=self.actor, now=self.now)
         return Response(CountedSerializer(counted).data)
 
     def _subject(self, wanted: dict[str, Any]) -> Subject:

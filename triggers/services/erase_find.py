@@ -8,18 +8,25 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from email import message_from_bytes
 from functools import cached_property
 from typing import Any
+from urllib.parse import unquote_plus
 
-from django.db.models import Q, QuerySet, TextField
+from django.db.models import Exists, OuterRef, Q, QuerySet, TextField
 from django.db.models.functions import Cast
 from django.utils.crypto import salted_hmac
 
-from triggers.models import Event
+from accounts.enums import Source
+from triggers.models import Delivery, Event, PendingDelivery
 from workspaces.models import ContextItem, ItemState
 
 SHORTEST, LONGEST = 2, 200
 ERASED = "[erased]"
+_BODIES = 20
+"""Raw bodies in memory at a time."""
+_ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,10 @@ class Person:
         """Whether a text, or any text below a JSON value (names of members too), names the person."""
         return any(self._word.search(text) for text in _texts(value))
 
+    def is_in_bytes(self, body: bytes, source: str) -> bool:
+        """Whether bytes that nobody could parse name the person: as they are, or as JSON, forms and mails write it."""
+        return any(self._word.search(text) for text in _readings(body, source))
+
     def without(self, value: Any) -> Any:
         """The same JSON value with the person's name taken out of every text."""
         if isinstance(value, str):
@@ -64,6 +75,20 @@ def _texts(value: Any) -> Iterator[str]:
     elif isinstance(value, list | tuple):
         for inner in value:
             yield from _texts(inner)
+
+
+def _readings(body: bytes, source: str) -> Iterator[str]:
+    text = body.decode("utf-8", "replace")
+    yield text
+    if "%" in text:
+        yield unquote_plus(text)
+    if "\\u" in text:
+        yield _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
+    if source == Source.EMAIL:
+        for part in message_from_bytes(body).walk():
+            payload = part.get_payload(decode=True)
+            if isinstance(payload, bytes):
+                yield payload.decode("utf-8", "replace")
 
 
 def item_ids_of(item_id: int) -> list[int]:
@@ -108,6 +133,24 @@ def states_near(person: Person) -> QuerySet[ItemState]:
     """States of items that may name the person."""
     rows = _narrowed(ItemState.objects.all(), ("state", "changes"), person, Q())
     return _of_connection(rows, "item__connection", person).order_by("pk")
+
+
+def refused_naming(person: Person, *, until: datetime) -> list[int]:
+    """Ids of what arrived by then, made no event and still says something that names the person.
+
+    Every body is read: bytes have no index.
+    """
+    made = Event.objects.filter(delivery_id=OuterRef("pk"))
+    waits = PendingDelivery.objects.filter(delivery=OuterRef("pk"))
+    rows = Delivery.objects.filter(~Exists(made), ~Exists(waits), purged_at=None, received_at__lte=until)
+    if person.connection_id is not None:
+        rows = rows.filter(connection_id=person.connection_id)
+    said = rows.order_by("pk").values_list("pk", "body", "headers", "source", "outcome__detail")
+    return [
+        pk
+        for pk, body, headers, source, detail in said.iterator(chunk_size=_BODIES)
+        if person.is_in(headers) or person.is_in(detail) or person.is_in_bytes(bytes(body), source)
+    ]
 
 
 def _narrowed(rows: QuerySet[Any], columns: Iterable[str], person: Person, found: Q) -> QuerySet[Any]:

@@ -30,6 +30,7 @@ from triggers.models import (
     Attempt,
     Decision,
     Delivery,
+    DeliveryOutcome,
     Erasure,
     Event,
     Execution,
@@ -44,6 +45,7 @@ from triggers.services.erase_find import (
     item_ids_of,
     items_near,
     names,
+    refused_naming,
     states_near,
 )
 from triggers.services.erasing import executions_of
@@ -150,9 +152,16 @@ def _forget(
     _chunked(_told_of(ids, workspace_ids), reason="")
     decisions = Decision.objects.filter(event__in=event_ids, purged_at=None)
     gone["decisions"] += _chunked(decisions, **DECISIONS.emptied, purged_at=now)
-    deliveries = Delivery.objects.filter(pk__in=[found for found in delivery_ids if found], purged_at=None)
-    while part := DELIVERIES.batch(deliveries.order_by("pk")):
-        gone["deliveries"] += deliveries.filter(pk__in=part).update(**DELIVERIES.emptied, purged_at=now)
+    gone["deliveries"] += _empty([found for found in delivery_ids if found], now)
+    return gone
+
+
+def _empty(delivery_ids: Sequence[int], now: datetime) -> int:
+    gone = 0
+    for start in range(0, len(delivery_ids), CHUNK):
+        rows = Delivery.objects.filter(pk__in=delivery_ids[start : start + CHUNK], purged_at=None)
+        while part := DELIVERIES.batch(rows.order_by("pk")):
+            gone += rows.filter(pk__in=part).update(**DELIVERIES.emptied, purged_at=now)
     return gone
 
 
@@ -197,6 +206,11 @@ def _forget_item(erasure: Erasure, now: datetime) -> Counter[str]:
 
 def _forget_person(erasure: Erasure, now: datetime) -> Counter[str]:
     person, gone = person_of(erasure), Counter[str]()
+    refused = refused_naming(person, until=erasure.created_at)
+    for start in range(0, len(refused), CHUNK):
+        outcomes = DeliveryOutcome.objects.filter(pk__in=refused[start : start + CHUNK])
+        _chunked(outcomes.exclude(detail=""), detail="")
+    gone["deliveries"] += _empty(refused, now)
     named = (row.pk for row in states_near(person).iterator(chunk_size=CHUNK) if _is_named(row, person))
     while ids := list(islice(named, CHUNK)):
         # Deleted, not emptied: what was judged by such a state says from now on that it cannot be judged again.

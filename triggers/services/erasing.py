@@ -32,6 +32,7 @@ from triggers.services.erase_find import (
     item_ids_of,
     items_near,
     names,
+    refused_naming,
     states_near,
 )
 from triggers.services.executions import AlreadyOver
@@ -57,7 +58,8 @@ class Subject:
 @dataclass(frozen=True)
 class Counted:
     """What would go: events with what they led to; ``running`` executions are in the way. ``workspaces`` lose their
-    title, ``context/`` and conversations; their own files only where that was asked for.
+    title, ``context/`` and conversations; their own files only where that was asked for. ``refused`` deliveries made no
+    event.
     """
 
     subject: Subject
@@ -69,11 +71,12 @@ class Counted:
     states: int
     items: int
     other_files: int
+    refused: int
     confirmation: str
 
     @property
     def is_nothing(self) -> bool:
-        return not (self.events or self.states or self.items or self.other_files)
+        return not (self.events or self.states or self.items or self.other_files or self.refused)
 
 
 class InvalidSubject(Exception):
@@ -96,11 +99,11 @@ class CountsChanged(Exception):
         self.counted = counted
 
 
-def count(*, subject: Subject, by: Actor) -> Counted:
+def count(*, subject: Subject, by: Actor, now: datetime) -> Counted:
     """What an erasure would take away; nothing is written. Raises Denied, and InvalidSubject for what is no name."""
     require_of(by, Operation.ERASE)
     event_ids = _events(subject)
-    found = _downstream(event_ids) | _library(subject)
+    found = _downstream(event_ids) | _library(subject, now)
     deliveries = sum(
         Event.objects.filter(pk__in=part, delivery_id__isnull=False).values("delivery_id").distinct().count()
         for part in _parts(event_ids)
@@ -116,7 +119,7 @@ def start(*, subject: Subject, confirmation: str, stop_running: bool, user: User
 
     Raises Denied, CountsChanged, StillRunning, and InvalidSubject where there is nothing.
     """
-    counted = count(subject=subject, by=by)
+    counted = count(subject=subject, by=by, now=now)
     if counted.is_nothing:
         raise InvalidSubject(Problem("person" if subject.person else "item", "nothing", "There is nothing to erase."))
     if _told(confirmation) != _told(counted.confirmation):
@@ -187,19 +190,20 @@ def _downstream(event_ids: Sequence[int]) -> dict[str, int]:
     return {"executions": len(ids), "running": running, "workspaces": len(workspaces)}
 
 
-def _library(subject: Subject) -> dict[str, int]:
-    """What lies beside the events: states, items, and context files in workspaces about something else."""
+def _library(subject: Subject, now: datetime) -> dict[str, int]:
+    """What lies beside the events: states, items, context files elsewhere, and what was refused."""
     if subject.item is not None:
         ids = item_ids_of(subject.item.pk)
         states = ItemState.objects.filter(item__in=ids).exclude(state={}, changes={}).count()
         told = ContextItem.objects.filter(pk__in=ids).exclude(title="", url="", state={}).count()
         others = ContextFile.objects.filter(item__in=ids).count()
-        return {"states": states, "items": told, "other_files": others}
+        return {"states": states, "items": told, "other_files": others, "refused": 0}
     person = subject.person
     assert person is not None  # noqa: S101 - one of the two is given
     states = sum(person.is_in(row.state) or person.is_in(row.changes) for row in states_near(person).iterator())
     told = sum(is_named(row, person) for row in items_near(person).iterator())
-    return {"states": states, "items": told, "other_files": 0}
+    refused = len(refused_naming(person, until=now))
+    return {"states": states, "items": told, "other_files": 0, "refused": refused}
 
 
 def _running(event_ids: Sequence[int]) -> list[Execution]:

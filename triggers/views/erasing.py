@@ -91,7 +91,7 @@ class ErasePage(PageView):
             return self.draw({**self.context(**kwargs), "form": form}, status=UNPROCESSABLE)
         subject = self.subject(form, **kwargs)
         try:
-            counted = erasing.count(subject=subject, by=self.actor)
+            counted = erasing.count(subject=subject, by=self.actor, now=self.now)
         except InvalidSubject as invalid:
             form.add_error(None, str(invalid))
             return self.draw({**self.context(**kwargs), "form": form}, status=UNPROCESSABLE)

@@ -106,10 +106,14 @@ class StatusPage(PageView):
         return {"running": [row_of(row, now=self.now) for row in rows]}
 
     def _queue(self) -> dict[str, Any]:
-        waiting = queue(now=self.now, limit=SHOWN)
+        found = queue(now=self.now, limit=SHOWN + 1)
+        waiting = found[:SHOWN]
         seen = self._seen(one.start.refs.get("execution") for one in waiting)
         shown = [_waiting(one, seen[pk]) for one in waiting if (pk := one.start.refs.get("execution")) in seen]
-        return {"queue": shown, "backlog": self._backlog(), "undecided": PendingDelivery.objects.count()}
+        more = "more than " if len(found) > SHOWN else ""
+        words = f"{more}{len(shown)} wait{'s' if len(shown) == 1 else ''}"
+        told = {"backlog": self._backlog(), "undecided": PendingDelivery.objects.count()}
+        return {"queue": shown, "queue_words": words, **told}
 
     def _backlog(self) -> dict[str, Any] | None:
         left = backlog(now=self.now)

@@ -17,7 +17,7 @@ from django.db import models
 from django.test.utils import CaptureQueriesContext
 
 from accounts.actor import Actor
-from accounts.enums import Role, Via
+from accounts.enums import Role, Source, Via
 from accounts.models import AuditEntry, Connection, JournalEntry
 from accounts.permissions import Denied
 from agents.enums import AgentStatus, IntentKind, MessageKind
@@ -34,9 +34,11 @@ from tests.factories.executions import make_event
 from tests.factories.triggers import NOON, after, make_delivery, make_jira, make_trigger, make_watch
 from tests.factories.workspaces import make_item, make_workspace
 from tests.triggers.services.doomed import database_url
-from triggers.enums import ErasureStatus, ExecutionStatus
+from triggers.enums import ErasureStatus, ExecutionStatus, Refusal
 from triggers.models import (
     Attempt,
+    Delivery,
+    DeliveryOutcome,
     Erasure,
     Event,
     Execution,
@@ -130,7 +132,7 @@ def erase(subject: Subject, *, stop_running: bool = False, rounds: int = 30) -> 
 
 def begin(subject: Subject, *, stop_running: bool = False) -> Erasure:
     user = make_user(role=Role.DEVELOPER)
-    seen = count(subject=subject, by=SYSTEM)
+    seen = count(subject=subject, by=SYSTEM, now=LATER)
     by = Actor.person(user, Via.PAGE)
     return start(
         subject=subject, confirmation=seen.confirmation, stop_running=stop_running, user=user, by=by, now=LATER
@@ -420,13 +422,13 @@ def test_only_what_was_counted_is_erased() -> None:
     connection = make_jira()
     event = happened(connection, told())
     subject = Subject(item=event.item)
-    seen = count(subject=subject, by=SYSTEM)
+    seen = count(subject=subject, by=SYSTEM, now=LATER)
     assert (seen.events, seen.deliveries, seen.states, seen.items, seen.running) == (1, 1, 1, 1, 0)
     happened(connection, told(upstream_version="2", change_key="2"), key="d-2")
 
     for confirmation in (seen.confirmation, "made:up:it"):
         assert refused(subject, confirmation).events == 2
-    token = count(subject=subject, by=SYSTEM).confirmation
+    token = count(subject=subject, by=SYSTEM, now=LATER).confirmation
     assert refused(Subject(item=event.item, with_files=True), token).events == 2
     assert not Erasure.objects.exists()
 
@@ -436,7 +438,7 @@ def test_only_developers_count_and_erase(role: Role) -> None:
     user = make_user(role=role)
     subject, by = Subject(item=make_item(connection=make_jira(owner=user))), Actor.person(user, Via.API)
     with pytest.raises(Denied):
-        count(subject=subject, by=by)
+        count(subject=subject, by=by, now=LATER)
     with pytest.raises(Denied):
         start(subject=subject, confirmation="", stop_running=False, user=user, by=by, now=LATER)
 
@@ -452,10 +454,57 @@ def test_nothing_is_not_erased() -> None:
 @pytest.mark.parametrize("name", ["", " a ", "x" * 201])
 def test_what_is_no_name_is_not_looked_for(name: str) -> None:
     with pytest.raises(InvalidSubject, match="as the source knows it"):
-        count(subject=Subject(person=Person(name)), by=SYSTEM)
+        count(subject=Subject(person=Person(name)), by=SYSTEM, now=LATER)
 
 
 # A person
+
+
+NOT_PARSED = b"no JSON: "
+
+
+@pytest.mark.parametrize(
+    ("source", "body"),
+    [
+        (Source.JIRA, NOT_PARSED + b"Ask Kim.Canary@Example.org, please"),
+        (Source.JIRA, NOT_PARSED + b'{"by": "\\u006bim.canary@example.org"}'),
+        (Source.JIRA, NOT_PARSED + b"payload=%22kim.canary%40example.org%22"),
+        (Source.EMAIL, b"Content-Transfer-Encoding: base64\n\nS2ltLkNhbmFyeUBleGFtcGxlLm9yZw=="),
+        (Source.EMAIL, b"Content-Transfer-Encoding: quoted-printable\n\nkim.canary=40exa=\nmple.org"),
+    ],
+    ids=["text", "JSON", "form", "base64", "quoted-printable"],
+)
+def test_what_was_refused_and_names_a_person_is_emptied_with_the_rest(source: Source, body: bytes) -> None:
+    connection = make_jira()
+    named = make_delivery(connection, body=body, source=source, rejection=Refusal.NOT_SAFE_JSON)
+    other = make_delivery(connection, body=NOT_PARSED + b"joan", rejection=Refusal.NOT_SAFE_JSON)
+    seen = count(subject=Subject(person=Person(CANARY)), by=SYSTEM, now=LATER)
+    assert (seen.refused, seen.events, seen.is_nothing) == (1, 0, False)
+
+    assert erase(Subject(person=Person(CANARY))).status == ErasureStatus.DONE
+
+    named.refresh_from_db()
+    other.refresh_from_db()
+    assert (bytes(named.body), named.headers, named.purged_at) == (b"", {}, LATER)
+    assert (bytes(other.body), other.purged_at) == (NOT_PARSED + b"joan", None)
+    with pytest.raises(InvalidSubject, match="nothing to erase"):
+        begin(Subject(person=Person(CANARY)))
+
+
+def test_of_what_could_not_be_parsed_what_was_said_of_it_goes_too() -> None:
+    connection, elsewhere = make_jira(), make_jira()
+    rows = [make_delivery(one, body=NOT_PARSED, headers={"from": CANARY}) for one in (connection, elsewhere)]
+    decide_pending(now=NOON)
+    DeliveryOutcome.objects.update(detail=f"{CANARY} is no name")
+    late = make_delivery(
+        connection, body=NOT_PARSED + CANARY.encode(), now=after(9_000), rejection=Refusal.NOT_SAFE_JSON
+    )
+
+    erase(Subject(person=Person(CANARY, connection.pk)))
+
+    told = dict(DeliveryOutcome.objects.values_list("delivery", "detail"))
+    assert told == {rows[0].pk: "", rows[1].pk: f"{CANARY} is no name"}
+    assert set(Delivery.objects.filter(purged_at=None)) == {rows[1], late}
 
 
 def test_of_an_erased_person_nothing_is_left() -> None:

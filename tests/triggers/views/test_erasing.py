@@ -9,7 +9,7 @@ from tests.factories.triggers import NOON, make_delivery, make_jira, make_trigge
 from tests.factories.workspaces import make_item
 from tests.factories.world import make_erasure
 from tests.triggers.views.people import Visitor
-from triggers.enums import ErasureStatus, ExecutionStatus
+from triggers.enums import ErasureStatus, ExecutionStatus, Refusal
 from triggers.models import Erasure, Event, Execution
 from triggers.services.decide import decide_pending
 from workspaces.models import ContextItem
@@ -60,12 +60,14 @@ def test_an_item_is_looked_at_and_erased_once_its_key_is_typed(developer: Visito
 
 def test_a_person_is_looked_for_and_erased_once_the_name_is_typed(developer: Visitor) -> None:
     happened("kim@example.org")
+    make_delivery(make_jira(), body=b"kim@example.org, and no JSON", rejection=Refusal.NOT_SAFE_JSON)
     assert "/erasures/" in developer.get("/retention/").content.decode()
     assert "/retention/erase/" in developer.get("/erasures/").content.decode()
     said = {"person": "kim@example.org"}
 
     seen = developer.post("/retention/erase/", said)
     assert "1 event with 1 raw delivery" in text_of(seen)
+    assert "1 refused delivery, of which no event was made" in text_of(seen)
     assert "not: what agents made of it" in text_of(seen)
     sure = {**said, "confirmation": confirmation_in(seen), "typed": "kim@example.org"}
     assert developer.post("/retention/erase/", sure).status_code == 302

@@ -11,6 +11,7 @@ from accounts.models import Connection
 from agents.enums import AgentStatus, MessageKind
 from agents.models import Agent
 from tests.factories.accounts import make_user
+from tests.factories.executions import make_execution
 from tests.factories.triggers import ANYTHING, NOON, make_delivery, make_jira, make_trigger
 from tests.triggers.views.happening import LISTS, NAUGHTY, client_of, make_world, say
 from triggers.enums import Attention, ExecutionStatus, Refusal
@@ -76,6 +77,16 @@ def test_every_part_of_the_status_answers_alone(client: Client, part: str) -> No
     page = text_of(client, f"/status/?part={part}")
     assert "<html" not in page
     assert 'hx-trigger="dct:changed"' in page
+
+
+def test_a_queue_that_is_longer_than_the_page_says_so(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "0 wait<" in text_of(client, "/status/?part=queue")
+    make_execution()
+    assert "1 waits<" in text_of(client, "/status/?part=queue")
+    make_execution()
+    assert "2 wait<" in text_of(client, "/status/?part=queue")
+    monkeypatch.setattr("triggers.views.status.SHOWN", 1)
+    assert "more than 1 waits<" in text_of(client, "/status/?part=queue")
 
 
 def test_other_parts_answer_alone(client: Client) -> None:
