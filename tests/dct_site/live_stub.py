@@ -36,7 +36,8 @@ class LiveStub:
         self.posted: list[tuple[str, str]] = []
         self.subscribed: list[Message] = []
         self.parts: dict[str, str] = {}
-        self.slow_s = 0.0
+        self.answering = threading.Event()
+        self.answering.set()
         self._sockets: set[Any] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._listener = socket.socket()
@@ -102,7 +103,7 @@ class LiveStub:
         elif path.startswith("/part/"):
             name = path.removeprefix("/part/")
             self.asked.append(name)
-            await asyncio.sleep(self.slow_s)
+            await asyncio.to_thread(self.answering.wait, 30)
             self.fetched.append(name)
             answer = self.parts[name].encode()
         else:

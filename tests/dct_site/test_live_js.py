@@ -99,14 +99,16 @@ def test_a_burst_of_messages_costs_two_requests_at_most(page: Page, stub: LiveSt
 
 
 def test_a_slow_answer_is_awaited_before_the_next_request(page: Page, stub: LiveStub) -> None:
-    stub.slow_s = 0.6
+    stub.answering.clear()
     stub.tell(status(1, "item:7"))
     wait_until(page, lambda: stub.asked == ["item"])
     stub.tell(*(status(seq, "item:7") for seq in range(2, 20)))
-    settled(page, 500)
-    assert stub.fetched == []
+    settled(page)
+    assert stub.asked == ["item"]
+    stub.answering.set()
     expect(page.locator("#item p")).to_have_text("new")
-    settled(page, 1500)
+    wait_until(page, lambda: stub.fetched == ["item", "item"])
+    settled(page)
     assert stub.fetched == ["item", "item"]
 
 

@@ -1,6 +1,7 @@
 """A compiled tree answers exactly what `evaluate` answers."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -33,6 +34,14 @@ def test_equality_is_that_of_json(value: Any, actual: Any) -> None:
     assert compiled(tree)(event, None) is evaluate(tree, event, None).because.holds
     side = field("changes.a", "changed_to", value)
     assert compiled(side)(event, None) is evaluate(side, event, None).because.holds
+
+
+@pytest.mark.parametrize("at", [None, datetime(2026, 11, 20, 12, tzinfo=UTC)])
+def test_the_time_of_an_event_is_read_as_text(at: datetime | None) -> None:
+    event = EventFacts("s", "t", time=at)
+    for tree in (field("event.time", "prefix", "2026-11-20T12"), field("event.time", "exists")):
+        assert compiled(tree)(event, None) is evaluate(tree, event, None).because.holds
+    assert compiled(field("event.time", "prefix", "2026-11-20T12"))(event, None) is (at is not None)
 
 
 @pytest.mark.parametrize("text", ["", "b"])

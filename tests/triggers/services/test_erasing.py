@@ -461,6 +461,11 @@ def test_what_is_no_name_is_not_looked_for(name: str) -> None:
 
 
 NOT_PARSED = b"no JSON: "
+PARTS = (
+    b"Content-Type: multipart/mixed; boundary=x\n\n"
+    b"--x\n\nnothing\n"
+    b"--x\nContent-Transfer-Encoding: base64\n\nS2ltLkNhbmFyeUBleGFtcGxlLm9yZw==\n--x--\n"
+)
 
 
 @pytest.mark.parametrize(
@@ -471,12 +476,14 @@ NOT_PARSED = b"no JSON: "
         (Source.JIRA, NOT_PARSED + b"payload=%22kim.canary%40example.org%22"),
         (Source.EMAIL, b"Content-Transfer-Encoding: base64\n\nS2ltLkNhbmFyeUBleGFtcGxlLm9yZw=="),
         (Source.EMAIL, b"Content-Transfer-Encoding: quoted-printable\n\nkim.canary=40exa=\nmple.org"),
+        (Source.EMAIL, PARTS),
     ],
-    ids=["text", "JSON", "form", "base64", "quoted-printable"],
+    ids=["text", "JSON", "form", "base64", "quoted-printable", "a part"],
 )
 def test_what_was_refused_and_names_a_person_is_emptied_with_the_rest(source: Source, body: bytes) -> None:
     connection = make_jira()
     named = make_delivery(connection, body=body, source=source, rejection=Refusal.NOT_SAFE_JSON)
+    make_delivery(connection, body=b"From: joan", source=Source.EMAIL, rejection=Refusal.NOT_SAFE_JSON)
     other = make_delivery(connection, body=NOT_PARSED + b"joan", rejection=Refusal.NOT_SAFE_JSON)
     seen = count(subject=Subject(person=Person(CANARY)), by=SYSTEM, now=LATER)
     assert (seen.refused, seen.events, seen.is_nothing) == (1, 0, False)

@@ -142,6 +142,16 @@ def test_two_at_once_make_one_workspace(now: datetime) -> None:
     assert len(os.listdir(files.root_of(Workspace.objects.get()) / "work")) == 50
 
 
+def test_who_looked_before_the_first_had_saved_gets_its_workspace(
+    now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    template = make_template()
+    first = _clone(template, now)
+    monkeypatch.setattr(Workspace.objects, "filter", lambda **_: Workspace.objects.none())
+    assert _clone(template, now) == first
+    assert Workspace.objects.count() == 1
+
+
 def test_a_directory_that_is_there_first_wins(now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
     real = files.copy_tree
 
