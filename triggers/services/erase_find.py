@@ -136,13 +136,13 @@ def states_near(person: Person) -> QuerySet[ItemState]:
 
 
 def refused_naming(person: Person, *, until: datetime) -> list[int]:
-    """Ids of what arrived by then, made no event and still says something that names the person.
+    """Ids of what arrived by then, made no event and still names the person, if only in why it was refused.
 
     Every body is read: bytes have no index.
     """
     made = Event.objects.filter(delivery_id=OuterRef("pk"))
     waits = PendingDelivery.objects.filter(delivery=OuterRef("pk"))
-    rows = Delivery.objects.filter(~Exists(made), ~Exists(waits), purged_at=None, received_at__lte=until)
+    rows = Delivery.objects.filter(~Exists(made), ~Exists(waits), received_at__lte=until)
     if person.connection_id is not None:
         rows = rows.filter(connection_id=person.connection_id)
     said = rows.order_by("pk").values_list("pk", "body", "headers", "source", "outcome__detail")

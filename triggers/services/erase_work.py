@@ -157,9 +157,13 @@ def _forget(
 
 
 def _empty(delivery_ids: Sequence[int], now: datetime) -> int:
+    """Raw deliveries, and what was said of why they came to nothing; how many still had a body."""
     gone = 0
     for start in range(0, len(delivery_ids), CHUNK):
-        rows = Delivery.objects.filter(pk__in=delivery_ids[start : start + CHUNK], purged_at=None)
+        some = delivery_ids[start : start + CHUNK]
+        _chunked(JournalEntry.objects.filter(kind="delivery", object_id__in=some).exclude(reason=""), reason="")
+        _chunked(DeliveryOutcome.objects.filter(pk__in=some).exclude(detail=""), detail="")
+        rows = Delivery.objects.filter(pk__in=some, purged_at=None)
         while part := DELIVERIES.batch(rows.order_by("pk")):
             gone += rows.filter(pk__in=part).update(**DELIVERIES.emptied, purged_at=now)
     return gone
@@ -206,11 +210,7 @@ def _forget_item(erasure: Erasure, now: datetime) -> Counter[str]:
 
 def _forget_person(erasure: Erasure, now: datetime) -> Counter[str]:
     person, gone = person_of(erasure), Counter[str]()
-    refused = refused_naming(person, until=erasure.created_at)
-    for start in range(0, len(refused), CHUNK):
-        outcomes = DeliveryOutcome.objects.filter(pk__in=refused[start : start + CHUNK])
-        _chunked(outcomes.exclude(detail=""), detail="")
-    gone["deliveries"] += _empty(refused, now)
+    gone["deliveries"] += _empty(refused_naming(person, until=erasure.created_at), now)
     named = (row.pk for row in states_near(person).iterator(chunk_size=CHUNK) if _is_named(row, person))
     while ids := list(islice(named, CHUNK)):
         # Deleted, not emptied: what was judged by such a state says from now on that it cannot be judged again.

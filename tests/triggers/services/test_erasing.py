@@ -501,16 +501,21 @@ def test_what_was_refused_and_names_a_person_is_emptied_with_the_rest(source: So
 def test_of_what_could_not_be_parsed_what_was_said_of_it_goes_too() -> None:
     connection, elsewhere = make_jira(), make_jira()
     rows = [make_delivery(one, body=NOT_PARSED, headers={"from": CANARY}) for one in (connection, elsewhere)]
+    no_longer_kept = make_delivery(connection, body=NOT_PARSED)
     decide_pending(now=NOON)
-    DeliveryOutcome.objects.update(detail=f"{CANARY} is no name")
+    Delivery.objects.filter(pk=no_longer_kept.pk).update(body=b"", purged_at=NOON)
+    said = f"{CANARY} is no name"
+    DeliveryOutcome.objects.update(detail=said)
+    assert JournalEntry.objects.filter(kind="delivery").update(reason=said) == 3
     late = make_delivery(
         connection, body=NOT_PARSED + CANARY.encode(), now=after(9_000), rejection=Refusal.NOT_SAFE_JSON
     )
 
     erase(Subject(person=Person(CANARY, connection.pk)))
 
-    told = dict(DeliveryOutcome.objects.values_list("delivery", "detail"))
-    assert told == {rows[0].pk: "", rows[1].pk: f"{CANARY} is no name"}
+    left = {rows[0].pk: "", rows[1].pk: said, no_longer_kept.pk: ""}
+    assert dict(DeliveryOutcome.objects.values_list("delivery", "detail")) == left
+    assert dict(JournalEntry.objects.filter(kind="delivery").values_list("object_id", "reason")) == left
     assert set(Delivery.objects.filter(purged_at=None)) == {rows[1], late}
 
 
