@@ -88,6 +88,18 @@ def test_a_trigger_opens_in_the_modal_with_all_its_parts(demo: Installation, pag
         expect(dialog.get_by_text(part, exact=False).first).to_be_visible()
 
 
+def test_what_was_asked_again_is_one_click_away(demo: Installation, page: Page) -> None:
+    _, told = send(demo, pull_request(6))
+    event = finished(demo, told["delivery"])["event"]
+    page.goto(f"{demo.info['url']}/events/{event}/")
+    page.get_by_text("Replay…").click()
+    page.locator("dialog[open]").get_by_role("button", name="Replay", exact=True).click()
+    page.locator(".toast-x").get_by_role("link", name="Look").click()
+    expect(page.get_by_text("Replay of EV-").first).to_be_visible()
+    (delivery,) = re.findall(r"/deliveries/(\d+)/$", page.url)
+    assert finished(demo, int(delivery))["status"] == "succeeded"
+
+
 def test_the_websocket_tells_the_whole_way(demo: Installation) -> None:
     assert _statuses_of_one(demo) == ["queued", "starting", "running", "verifying", "succeeded"]
 
