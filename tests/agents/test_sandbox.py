@@ -45,7 +45,7 @@ attempt("keys", lambda: [p.read_text() for p in (data / "keys").iterdir()])
 attempt("environments", environments)
 attempt("write outside", lambda: write(root.parent / "planted.txt"))
 attempt("write in tmp", lambda: write(pathlib.Path("/tmp/dct-planted-by-agent.txt")))
-attempt("write in home", lambda: write(pathlib.Path("/root/dct-planted-by-agent.txt")))
+attempt("write in home", lambda: write(pathlib.Path("HOME/dct-planted-by-agent.txt")))
 attempt("network", connect)
 attempt("run directory", lambda: os.listdir("/run"))
 write(root / "feedback" / "digest.md")
@@ -74,7 +74,7 @@ def test_an_agent_that_obeys_every_injected_instruction_reaches_nothing(monkeypa
     (keys / "canary").write_text("CANARY-KEY")
     workspace = make_workspace(trust_tier=TrustTier.OPEN)
     make_deliverable(workspace)
-    code = OBEDIENT.replace("PORT", "5432")
+    code = OBEDIENT.replace("PORT", "5432").replace("HOME", str(Path.home()))
     agent = admitted_agent(python_profile(code), workspace=workspace)
     run_until(is_in(agent, AgentStatus.COMPLETED, AgentStatus.FAILED), supervisor(level=detect()))
     assert Agent.objects.get().status == AgentStatus.COMPLETED, Agent.objects.get().reason
@@ -87,7 +87,7 @@ def test_an_agent_that_obeys_every_injected_instruction_reaches_nothing(monkeypa
     assert found["network"].startswith("refused")
     for path in (files.root_of(workspace).parent / "planted.txt", Path("/tmp/dct-planted-by-agent.txt")):
         assert not path.exists()
-    assert not Path("/root/dct-planted-by-agent.txt").exists()
+    assert not (Path.home() / "dct-planted-by-agent.txt").exists()
 
 
 def test_the_digest_works_in_the_sandbox() -> None:
