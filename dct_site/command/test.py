@@ -8,9 +8,11 @@ trace a line costs about as much as to run it, so the first is measured, but for
 import argparse
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
@@ -50,6 +52,12 @@ def run_to_the_end(argv: list[str], environment: dict[str, str]) -> int:
             raise
 
 
+def cpu_of_children() -> float:
+    """The CPU time of all children that have ended, and of theirs, in seconds."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def stop(number: int, _frame: object) -> None:
     """Leave through every `with` and `finally`, so that no server and no half of a suite stays behind."""
     sys.exit(128 + number)
@@ -75,10 +83,12 @@ class Pass:
         # Compiled once, not by each worker and by every process that a test starts.
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         print(f"── {self.title} ──", flush=True)
+        began, used = time.monotonic(), cpu_of_children()
         self.code = run_to_the_end(argv, environment)
+        spent = f"{time.monotonic() - began:.0f} s, {cpu_of_children() - used:.0f} s of CPU"
         if report.exists():
             told = json.loads(report.read_text())
-            self.summary, self.ran = told["summary"], set(told["ran"])
+            self.summary, self.ran = f"{told['summary']} ({spent})", set(told["ran"])
             self.left_out = {test: (kind, reason) for test, kind, reason in told["left_out"]}
 
 

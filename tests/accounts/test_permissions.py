@@ -32,6 +32,7 @@ def expected(reach: Reach, whose: str, *, reading: bool) -> Code:
     return Code.FORBIDDEN
 
 
+@pytest.mark.unmeasured
 @pytest.mark.one_pass
 @pytest.mark.parametrize("operation", list(Operation))
 @pytest.mark.parametrize("role", list(Role))

@@ -26,7 +26,7 @@ from tests.triggers.services.doomed import database_url
 from workspaces import files
 from workspaces.enums import TrustTier
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.unmeasured]
 
 # Writes down that it runs; the first run goes on until it is killed, the next one delivers.
 LEDGER = """

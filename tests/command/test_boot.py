@@ -52,6 +52,7 @@ def is_one_sentence(text: str, expected: str) -> bool:
     return len(lines) == 1 and lines[0].startswith("dct: ") and expected in lines[0] and "canary" not in text
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(("environment", "sentence"), REFUSED.values(), ids=REFUSED)
 def test_a_boot_that_cannot_work_or_is_open_is_refused_in_one_sentence(
     environment: dict[str, str], sentence: str, tmp_path: Path
@@ -74,6 +75,7 @@ def test_doctor_says_it_too(tmp_path: Path) -> None:
     assert "DCT_ENCRYPTION_KEYS is not set" in done.stdout
 
 
+@pytest.mark.unmeasured
 def test_production_with_everything_set_passes_djangos_deploy_checks_without_a_warning(tmp_path: Path) -> None:
     done = start(tmp_path, GOOD, "manage.py", "check", "--deploy", "--fail-level", "WARNING")
     assert done.returncode == 0, done.stderr

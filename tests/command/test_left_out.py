@@ -46,6 +46,7 @@ def run(directory: Path, *words: str, tests: str = TESTS, **environment: str) ->
     return told
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("words", [(), ("-n", "1")], ids=["one process", "xdist"])
 def test_what_needs_a_service_is_left_out_with_its_reason(tmp_path: Path, words: tuple[str, ...]) -> None:
     told = run(tmp_path, *words)
@@ -59,12 +60,14 @@ def test_what_needs_a_service_is_left_out_with_its_reason(tmp_path: Path, words:
     assert told["summary"].startswith("2 passed, 3 skipped")
 
 
+@pytest.mark.unmeasured
 def test_on_postgres_pure_tests_sit_out(tmp_path: Path) -> None:
     told = run(tmp_path, DCT_TEST_DATABASE_URL="postgresql://p", DCT_TEST_SLOW="1")
     assert told["ran"] == {"test_plain", "test_slow", "test_postgres"}
     assert set(told["left_out"]) == {"test_skips_itself"}
 
 
+@pytest.mark.unmeasured
 def test_a_pass_about_one_marker_runs_nothing_else(tmp_path: Path) -> None:
     told = run(tmp_path, DCT_TEST_DATABASE_URL="postgresql://p", DCT_TEST_ONLY="postgres")
     assert (told["ran"], told["left_out"]) == ({"test_postgres"}, {})

@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -128,7 +129,20 @@ def test_a_pass_reads_back_what_pytest_reported(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(test, "run_to_the_end", run)
     one = Pass("SQLite", {}, ["-x"])
     one.run(tmp_path / "report.json")
-    assert (one.summary, one.ran, one.left_out) == ("1 passed, 1 skipped", {"a"}, {"b": ("browser", "no Chromium")})
+    assert re.fullmatch(r"1 passed, 1 skipped \(0 s, 0 s of CPU\)", one.summary)
+    assert (one.ran, one.left_out) == ({"a"}, {"b": ("browser", "no Chromium")})
+
+
+def test_what_a_pass_cost_is_told_with_what_its_children_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(argv: list[str], environment: dict[str, str]) -> int:
+        busy = "import time\nuntil = time.process_time() + 0.6\nwhile time.process_time() < until: pass"
+        Path(environment["DCT_TEST_REPORT"]).write_text(json.dumps({"summary": "1 passed", "ran": [], "left_out": []}))
+        return subprocess.run([sys.executable, "-c", busy], check=True).returncode
+
+    monkeypatch.setattr(test, "run_to_the_end", run)
+    one = Pass("SQLite", {})
+    one.run(tmp_path / "report.json")
+    assert re.fullmatch(r"1 passed \(\d+ s, 1 s of CPU\)", one.summary)
 
 
 def test_what_is_compiled_is_kept_for_the_next_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -193,6 +193,7 @@ def test_being_staff_gives_no_right() -> None:
     assert client.get("/admin/agents/limits/").status_code == 403
 
 
+@pytest.mark.unmeasured
 @pytest.mark.django_db
 def test_a_list_asks_the_database_no_oftener_for_more_rows() -> None:
     client = signed_in(staff(is_superuser=True))

@@ -73,6 +73,7 @@ def test_every_resource_of_the_contract_is_there() -> None:
     assert {route.resource for route in ROUTES} >= RESOURCES
 
 
+@pytest.mark.unmeasured
 def test_the_schema_is_valid_and_has_no_warning(tmp_path: Any) -> None:
     call_command("spectacular", "--validate", "--fail-on-warn", "--file", str(tmp_path / "schema.yaml"))
 

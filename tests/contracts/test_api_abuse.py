@@ -30,6 +30,7 @@ def send(client: Client, path: str, raw: bytes, kind: str, **headers: str) -> An
 
 
 # Without a body it is an event without data, or a draft with nothing in it.
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("name", [name for name, raw in NOT_SAFE.items() if raw])
 def test_what_is_not_safe_json_is_a_400_wherever_events_and_objects_are_taken(client: Client, name: str) -> None:
     raw = NOT_SAFE[name]

@@ -104,6 +104,7 @@ def _parser(name: str) -> ArgumentParser:
     return parser
 
 
+@pytest.mark.unmeasured
 def test_every_command_in_the_documents_exists_with_its_options() -> None:
     wrong = []
     for page, told in _told_commands():
@@ -157,6 +158,7 @@ def test_the_documents_name_no_variable_that_does_not_exist() -> None:
     assert wrong == set()
 
 
+@pytest.mark.unmeasured
 def test_the_pages_that_come_from_the_code_are_current() -> None:
     done = subprocess.run(
         [sys.executable, ROOT / "docs" / "generate.py", "--check"], check=False, capture_output=True, text=True

@@ -20,7 +20,7 @@ from django.db import connection
 from tests.triggers.door.client import BODY, github, make_hook
 from triggers.models import Delivery, PendingDelivery
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.unmeasured]
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -531,6 +531,7 @@ def test_one_that_is_paused_while_a_slice_is_prepared_writes_nothing(monkeypatch
     assert bulk.replayed == 0
 
 
+@pytest.mark.unmeasured
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(("place", "done"), [("bulk_replay.before_commit", 0), ("bulk_replay.committed", 2)])
 def test_a_worker_that_is_killed_leaves_a_whole_slice_or_none(place: str, done: int) -> None:

@@ -41,6 +41,7 @@ def decide_in_a_process(crash_at: str) -> int:
     return subprocess.run(program, env=environment, timeout=120, check=False).returncode
 
 
+@pytest.mark.unmeasured
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
     ("place", "is_committed"),

@@ -703,6 +703,7 @@ def test_an_item_that_moves_meanwhile_is_taken_up_again(monkeypatch: pytest.Monk
     assert (row.status, item.title, item.state_version) == (ErasureStatus.DONE, "", 3)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("place", ["erasure.before_commit", "erasure.committed", "erasure.before_end"])
 def test_a_worker_that_is_killed_is_gone_on_from_and_nothing_is_left(place: str) -> None:

@@ -449,6 +449,7 @@ def poll_in_a_process(now: datetime, crash_at: str) -> int:
     return subprocess.run(program, env=environment, timeout=120, check=False).returncode
 
 
+@pytest.mark.unmeasured
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
     ("place", "is_committed"), [("poll.fetched", False), ("poll.stored", False), ("poll.committed", True)]

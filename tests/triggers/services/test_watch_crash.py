@@ -16,7 +16,7 @@ from triggers.services import decide, watches
 from triggers.services.decide import decide_pending
 from triggers.services.watches import elapse_due
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.unmeasured]
 ARMED, ELAPSED = WatchStatus.ARMED.value, WatchStatus.ELAPSED.value
 
 

@@ -109,12 +109,14 @@ def test_a_button_of_somebody_signed_out_leads_to_the_sign_in_page(client: Clien
     assert (answer.status_code, answer.headers["HX-Redirect"]) == (204, reverse("login"))
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("role", Role)
 @pytest.mark.parametrize("name", PUBLIC_PAGES)
 def test_every_role_opens_the_pages_that_are_about_nothing_in_particular(role: Role, name: str) -> None:
     assert visitor(role).get(reverse(name)).status_code == 200
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("role", Role)
 def test_every_role_opens_its_own_things(role: Role) -> None:
     person = visitor(role)

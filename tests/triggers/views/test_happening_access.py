@@ -35,12 +35,14 @@ def test_nobody_who_is_not_signed_in_changes_anything() -> None:
     assert Execution.objects.get(pk=world.execution.pk).status == world.execution.status
 
 
+@pytest.mark.unmeasured
 def test_every_list_opens_for_every_role(person: User) -> None:
     make_world()
     for address in LISTS:
         assert client_of(person).get(address).status_code == 200, address
 
 
+@pytest.mark.unmeasured
 def test_a_ceo_sees_nothing_of_somebody_else_and_the_other_roles_see_all(person: User) -> None:
     world = make_world()
     expected = 404 if person.role == Role.CEO and not person.is_superuser else 200

@@ -256,6 +256,7 @@ def test_filters_keep_to_what_they_know(client: Client) -> None:
         text_of(client, address)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("address", LISTS)
 def test_a_longer_list_asks_no_more(client: Client, address: str) -> None:
     """The number of queries is the same for one row and for four (N+1)."""
