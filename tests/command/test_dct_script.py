@@ -61,6 +61,7 @@ def test_an_installation_that_was_cut_short_is_done_again(ready: Project) -> Non
     assert "Installing" in ready.run("hello").stderr
 
 
+@pytest.mark.slow
 def test_two_first_starts_at_once_set_up_once_and_both_run(fresh: Project) -> None:
     with fresh.start("hello") as one, fresh.start("hello") as two:
         told = [one.communicate(timeout=120), two.communicate(timeout=120)]
@@ -68,6 +69,7 @@ def test_two_first_starts_at_once_set_up_once_and_both_run(fresh: Project) -> No
     assert sum("Installing" in err for _, err in told) == 1
 
 
+@pytest.mark.slow
 def test_an_environment_whose_python_is_gone_is_made_anew(ready: Project) -> None:
     python = ready.venv / "bin" / "python"
     python.unlink()

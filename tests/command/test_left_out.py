@@ -24,6 +24,12 @@ def test_skips_itself(): pytest.skip("for no good reason")
 """
 
 
+WAYS = [
+    pytest.param((), id="one process"),
+    pytest.param(("-n", "1"), id="xdist", marks=pytest.mark.slow),
+]
+
+
 def run(directory: Path, *words: str, tests: str = TESTS, **environment: str) -> dict[str, Any]:
     """Run the small suite with the plugin; return what it reports, names without their file."""
     (directory / "test_small.py").write_text(tests)
@@ -47,7 +53,7 @@ def run(directory: Path, *words: str, tests: str = TESTS, **environment: str) ->
 
 
 @pytest.mark.unmeasured
-@pytest.mark.parametrize("words", [(), ("-n", "1")], ids=["one process", "xdist"])
+@pytest.mark.parametrize("words", WAYS)
 def test_what_needs_a_service_is_left_out_with_its_reason(tmp_path: Path, words: tuple[str, ...]) -> None:
     told = run(tmp_path, *words)
     assert told["ran"] == {"test_plain", "test_pure"}
@@ -94,7 +100,7 @@ def test_after(): assert all(traced())
 """
 
 
-@pytest.mark.parametrize("words", [(), ("-n", "1")], ids=["one process", "xdist"])
+@pytest.mark.parametrize("words", WAYS)
 def test_what_is_unmeasured_is_not_traced_nor_are_its_threads_and_children(
     tmp_path: Path, words: tuple[str, ...]
 ) -> None:

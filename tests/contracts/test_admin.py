@@ -61,6 +61,9 @@ HISTORY = {
 NAUGHTY = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 
 
+WALK = [pytest.mark.unmeasured, pytest.mark.slow]
+
+
 def signed_in(user: User) -> Client:
     client = Client()
     client.force_login(user)
@@ -150,7 +153,7 @@ def test_each_role_gets_what_the_table_says(role: Role | None, whose: str, monke
 
 @pytest.mark.django_db
 @pytest.mark.one_pass
-@pytest.mark.parametrize("role", [None, *(pytest.param(role, marks=pytest.mark.unmeasured) for role in Role)])
+@pytest.mark.parametrize("role", [None, *(pytest.param(role, marks=WALK) for role in Role)])
 def test_what_a_role_may_open_it_can_read(role: Role | None) -> None:
     user = staff(role or Role.DEVELOPER, is_superuser=role is None)
     world = full_world(user)

@@ -5,7 +5,7 @@ import pytest
 from dct_site.bench.installation import Installation, post, pull_request, signed
 from tests.e2e.ending import finished
 
-pytestmark = pytest.mark.one_pass
+pytestmark = [pytest.mark.one_pass, pytest.mark.slow]
 
 
 def test_killed_in_the_middle_and_started_again_it_finishes_once() -> None:

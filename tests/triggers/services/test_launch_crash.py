@@ -18,7 +18,7 @@ from workspaces import files
 from workspaces.enums import WorkspaceStatus
 from workspaces.models import ContextFile, Workspace
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.unmeasured]
+pytestmark = pytest.mark.django_db(transaction=True)
 AFTER_THE_LEASE = NOON + timedelta(seconds=61)
 
 
