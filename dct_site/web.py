@@ -5,7 +5,9 @@ import os
 import signal
 import socket
 import sys
-from typing import Any, Literal
+from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal
 
 import django
 import uvicorn
@@ -15,6 +17,9 @@ from django.urls import resolve
 from dct_site import interpreter
 from dct_site.logs import configure
 from dct_site.parent import leash
+
+if TYPE_CHECKING:
+    from triggers.door.app import Door
 
 
 def main(argv: list[str]) -> int:
@@ -31,7 +36,8 @@ def main(argv: list[str]) -> int:
         # uvicorn raises the signal again after its clean end; without a handler that would look like a crash.
         signal.signal(number, lambda *_: None)
     leash.follow()
-    config = configured("dct_site.asgi:application", lifespan="on")
+    application = import_module("dct_site.asgi").application
+    config = configured(application, lifespan="on", door=application.door)
     config.load()
     resolve("/")  # with it all pages and their imports
     interpreter.leave_out_what_stays()
@@ -39,12 +45,15 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def configured(app: Any, *, lifespan: Literal["on", "off"]) -> uvicorn.Config:
-    """How an ASGI application is served here; benchmarks serve theirs alike."""
+def configured(app: Any, *, lifespan: Literal["on", "off"], door: "Door | None" = None) -> uvicorn.Config:
+    """How an ASGI application is served here, with its ``door`` where it has one; benchmarks serve theirs alike."""
+    from triggers.door.protocol import PatientProtocol  # noqa: PLC0415 - models are there only after the set-up
+    from triggers.door.straight import StraightProtocol  # noqa: PLC0415
+
     return uvicorn.Config(
         app,
         loop="asyncio",
-        http="triggers.door.protocol:PatientProtocol",
+        http=PatientProtocol if door is None else partial(StraightProtocol, door=door),  # type: ignore[arg-type] # called
         ws="websockets-sansio",
         ws_max_size=64 * 1024,
         lifespan=lifespan,

@@ -62,8 +62,11 @@ class OnItsLoop:
 def serve(subject: str) -> NoReturn:
     """Serve a subject until standard input ends."""
     from dct_site.bench.subjects import SUBJECTS  # noqa: PLC0415 - models are there only after the set-up
+    from triggers.door.app import Door  # noqa: PLC0415
 
-    config = web.configured(OnItsLoop(SUBJECTS[subject]), lifespan="off")
+    make = SUBJECTS[subject]
+    door = Door() if make is Door else None
+    config = web.configured(door or OnItsLoop(make), lifespan="off", door=door)
     config.load()
     interpreter.leave_out_what_stays()
     made = socket.create_server(("127.0.0.1", 0), backlog=512)

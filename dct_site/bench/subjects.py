@@ -53,10 +53,6 @@ class Bare:
             self._loop.call_soon_threadsafe(_finish, [done for _, done in batch])
 
 
-def door() -> App:
-    return Door()
-
-
 def bare() -> App:
     return Bare()
 
@@ -92,7 +88,7 @@ def receive(request: HttpRequest, endpoint_path: str) -> JsonResponse:
 
 
 urlpatterns = [path("hooks/<str:endpoint_path>", receive)]
-SUBJECTS: dict[str, Callable[[], App]] = {"door": door, "bare": bare, "orm": orm}
+SUBJECTS: dict[str, Callable[[], App]] = {"door": Door, "bare": bare, "orm": orm}
 
 
 def _finish(waiting: list["asyncio.Future[None]"]) -> None:

@@ -1,14 +1,17 @@
 """JSON from outside that every later step can take: bounded, finite, and storable in PostgreSQL's jsonb.
 
-Byte screens choose who needs the closer look; a body that is clean is read by the C scanner and by nothing else. On
-Python 3.11 a clean GitHub push of 6.6 kB takes 29 µs where `json.loads` takes 20.
+Byte screens choose who needs the closer look; a body that is clean is read by msgspec and by nothing else. On Python
+3.11 a clean GitHub push of 6 kB takes 13 µs where `json.loads` takes 16.
 """
 
 import json
 import math
 import re
+from contextlib import suppress
 from enum import StrEnum
 from typing import Any
+
+import msgspec
 
 MAX_DEPTH = 64
 MAX_DIGITS = 1_000
@@ -55,9 +58,12 @@ def loads(raw: bytes, *, max_bytes: int) -> Any:
     raw = raw.removeprefix(_BOM)
     if screen(raw):
         _look_closer(raw)
+    if _MAYBE_LONG.search(raw[::_STRIDE]) is None:
+        # It refuses all that is refused below but for long integers; what is wrong with it is told there.
+        with suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return _quick(raw)
     try:
-        text = raw.decode("utf-8")
-        return _scanned(text) if _MAYBE_LONG.search(raw[::_STRIDE]) is None else _decode(text)
+        return _decode(raw.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise UnsafeJson(UnsafeReason.NOT_UTF8, f"The body is not UTF-8 (byte {error.start}).") from None
     except json.JSONDecodeError as error:
@@ -72,7 +78,7 @@ def screen(raw: bytes) -> bool:
     if raw.count(_BRACE) + raw.count(_BRACKET) > MAX_DEPTH:
         return True
     # From the end: Python looks for several bytes three times as fast that way. For one it is faster still.
-    return b"\\" in raw and max(raw.rfind(b"\\u0000"), raw.rfind(b"\\ud"), raw.rfind(b"\\uD")) >= 0
+    return raw.rfind(b"\\u") >= 0 and max(raw.rfind(b"\\u0000"), raw.rfind(b"\\ud"), raw.rfind(b"\\uD")) >= 0
 
 
 def _look_closer(raw: bytes) -> None:
@@ -102,18 +108,6 @@ def _is_too_deep(brackets: bytes) -> bool:
     return bool(brackets)
 
 
-def _scanned(text: str) -> Any:
-    """The value of a text without integers of more than 1,000 digits; raises what `_decode` raises.
-
-    Whatever begins with white space, or is no JSON, is left to `_decode`.
-    """
-    try:
-        value, end = _scan(text, 0)
-    except (StopIteration, json.JSONDecodeError):
-        return _decode(text)
-    return value if end == len(text) else _decode(text)
-
-
 def _integer(digits: str) -> int:
     if len(digits) > MAX_DIGITS + digits.startswith("-"):
         message = f"The body has an integer of {len(digits)} digits; at most {MAX_DIGITS} are taken."
@@ -134,4 +128,4 @@ def _constant(name: str) -> float:
 
 _TOO_DEEP = f"The body is nested deeper than {MAX_DEPTH} levels."
 _decode = json.JSONDecoder(parse_int=_integer, parse_float=_finite, parse_constant=_constant).decode
-_scan = json.JSONDecoder(parse_float=_finite, parse_constant=_constant).scan_once  # type: ignore[attr-defined] # of the C decoder
+_quick = msgspec.json.Decoder().decode

@@ -21,7 +21,7 @@ from triggers.door.endpoints import Endpoint, Snapshot
 from triggers.door.limits import Budget
 from triggers.door.protocol import PatientProtocol
 from triggers.door.rejections import Rejections
-from triggers.door.requests import read_body
+from triggers.door.requests import Arriving, read_body
 from triggers.door.writer import Waiting, Writer
 from triggers.enums import Refusal
 from triggers.services import (
@@ -73,11 +73,11 @@ def verifying() -> Out:
 
 
 def counting_bytes() -> Out:
-    async def all_of_it(receive: Any, limit: int, budget: Any, reserved: int, deadline_s: float) -> bytes:
-        return await read_body(receive, UNLIMITED, budget, reserved)
+    async def all_of_it(self: Arriving, limit: int, budget: Any, reserved: int, deadline_s: float) -> bytes:
+        return await read_body(self.receive, UNLIMITED, budget, reserved)
 
     whole = patch.object(app, "value_of", lambda body, headers, limit: json.loads(body))
-    return together(patch.object(app, "read_in_time", all_of_it), whole)
+    return together(patch.object(Arriving, "read", all_of_it), whole)
 
 
 def knowing_the_database_away() -> Out:
@@ -230,10 +230,10 @@ def all_descriptors() -> Out:
 
 
 def the_bodys_time() -> Out:
-    async def patiently(receive: Any, limit: int, budget: Any, reserved: int, deadline_s: float) -> bytes:
-        return await read_body(receive, limit, budget, reserved)
+    async def patiently(self: Arriving, limit: int, budget: Any, reserved: int, deadline_s: float) -> bytes:
+        return await read_body(self.receive, limit, budget, reserved)
 
-    return patch.object(app, "read_in_time", patiently)
+    return patch.object(Arriving, "read", patiently)
 
 
 def the_room_for_bodies() -> Out:

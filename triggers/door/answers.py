@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
@@ -62,33 +63,55 @@ def disk_full() -> Problem:
     )
 
 
-async def send_accepted(send: Send, delivery_id: int, duplicate: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a sender is told, before it is anybody's protocol. ``leaves_a_body`` as of Problem."""
+
+    status: int
+    kind: bytes
+    body: bytes
+    more: Headers = field(default_factory=list)
+    leaves_a_body: bool = False
+
+    @property
+    def headers(self) -> Headers:
+        """All of them but for the date."""
+        return [
+            (b"content-type", self.kind),
+            (b"content-length", b"%d" % len(self.body)),
+            (b"x-content-type-options", b"nosniff"),
+            *self.more,
+        ]
+
+    @property
+    def closes(self) -> bool:
+        """Whether the connection ends with it."""
+        return (b"connection", b"close") in self.more
+
+
+def accepted(delivery_id: int, duplicate: bool) -> Answer:
     """202 with the delivery's id."""
     body = b'{"delivery": %d, "duplicate": %s}' % (delivery_id, b"true" if duplicate else b"false")
-    await _send(send, HTTPStatus.ACCEPTED, b"application/json", body, [])
+    return Answer(202, b"application/json", body)
 
 
-async def send_problem(send: Send, problem: Problem) -> None:
-    await _send(send, problem.status, b"application/problem+json", problem.body(), problem.headers)
+def answer_to(problem: Problem) -> Answer:
+    """A problem as RFC 9457 has it."""
+    return Answer(
+        problem.status.value, b"application/problem+json", problem.body(), problem.headers, problem.leaves_a_body
+    )
 
 
-def raw_answer(problem: Problem) -> bytes:
-    """A problem as bytes on the wire, where there is no ASGI yet."""
-    body = problem.body()
-    lines = [b"HTTP/1.1 %d %s" % (problem.status.value, problem.status.phrase.encode())]
-    lines += [b": ".join(header) for header in _headers(b"application/problem+json", body, problem.headers)]
-    return b"\r\n".join(lines) + b"\r\n\r\n" + body
+async def send(answer: Answer, to: Send) -> None:
+    """Give an answer to an ASGI server."""
+    await to({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+    await to({"type": "http.response.body", "body": answer.body})
 
 
-async def _send(send: Send, status: HTTPStatus, kind: bytes, body: bytes, more: Headers) -> None:
-    await send({"type": "http.response.start", "status": status.value, "headers": _headers(kind, body, more)})
-    await send({"type": "http.response.body", "body": body})
+def on_the_wire(answer: Answer, more: Headers) -> bytes:
+    """An answer as HTTP/1.1 writes it, with ``more`` headers before its own."""
+    lines = b"".join([b"%b: %b\r\n" % header for header in (*more, *answer.headers)])
+    return b"HTTP/1.1 %d %b\r\n%b\r\n%b" % (answer.status, _PHRASES[answer.status], lines, answer.body)
 
 
-def _headers(kind: bytes, body: bytes, more: Headers) -> Headers:
-    return [
-        (b"content-type", kind),
-        (b"content-length", b"%d" % len(body)),
-        (b"x-content-type-options", b"nosniff"),
-        *more,
-    ]
+_PHRASES = {status.value: status.phrase.encode() for status in HTTPStatus}

@@ -5,7 +5,7 @@ the signature holds costs no commit; 202 is sent after the commit and never befo
 """
 
 import time
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Iterable, MutableMapping
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -15,12 +15,14 @@ import structlog
 from dct_site.kernel import safe_json
 from dct_site.kernel.rates import Rates
 from triggers.door.answers import (
+    Answer,
     Problem,
     Send,
+    accepted,
+    answer_to,
     disk_full,
     not_found,
-    send_accepted,
-    send_problem,
+    send,
     unavailable,
     wrong_key,
 )
@@ -28,15 +30,17 @@ from triggers.door.endpoints import Endpoint, Endpoints, Snapshot, Unreadable
 from triggers.door.limits import Budget, Disk
 from triggers.door.rejections import KEEP_BYTES, Rejections
 from triggers.door.requests import (
+    Arriving,
+    Body,
     Disconnected,
     Receive,
+    Whole,
     busy,
     declared_length,
     delivery_key,
     headers_of,
     kept,
     let_pass,
-    read_in_time,
     too_large,
     value_of,
 )
@@ -80,21 +84,20 @@ class Door:
         self._writer: Writer | None = None
         self._rejections: Rejections | None = None
 
-    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, to: Send) -> None:
         """Answer one HTTP request; every answer is JSON."""
+        headers = headers_of(scope["headers"])
         try:
-            receipt = await self._handle(scope, receive)
-        except Problem as problem:
-            if problem.leaves_a_body:
-                await let_pass(receive, headers_of(scope["headers"]), self._body_deadline_s)
-            await send_problem(send, problem)
+            answer = await self._answer(scope["method"], scope["path"], headers, Arriving(receive))
         except Disconnected:
             return
-        except Exception:
-            log.exception("door.failed")
-            await send_problem(send, unavailable())
-        else:
-            await send_accepted(send, receipt.delivery_id, receipt.duplicate)
+        if answer.leaves_a_body:
+            await let_pass(receive, headers, self._body_deadline_s)
+        await send(answer, to)
+
+    async def answer_whole(self, path: str, pairs: Iterable[tuple[bytes, bytes]], body: bytes) -> Answer:
+        """As an ASGI server's request, for a POST that has arrived to its end."""
+        return await self._answer("POST", path, headers_of(pairs), Whole(body))
 
     @property
     def rejections(self) -> Rejections:
@@ -117,12 +120,24 @@ class Door:
             await self._rejections.close()
         self.endpoints.close()
 
-    async def _handle(self, scope: MutableMapping[str, Any], receive: Receive) -> Receipt:
-        if scope["method"] != "POST":
+    async def _answer(self, method: str, address: str, headers: Headers, body: Body) -> Answer:
+        """Raises Disconnected."""
+        try:
+            receipt = await self._handle(method, address, headers, body)
+        except Problem as problem:
+            return answer_to(problem)
+        except Disconnected:
+            raise
+        except Exception:
+            log.exception("door.failed")
+            return answer_to(unavailable())
+        return accepted(receipt.delivery_id, receipt.duplicate)
+
+    async def _handle(self, method: str, address: str, headers: Headers, arriving: Body) -> Receipt:
+        if method != "POST":
             raise Problem(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", "Send a POST.", allow="POST")
-        path = scope["path"].rpartition("/")[2] if scope["path"].startswith(PREFIX) else ""
+        path = address.rpartition("/")[2] if address.startswith(PREFIX) else ""
         endpoint, snapshot = await self._find(path)
-        headers = headers_of(scope["headers"])
         length = self._admit(endpoint, headers)
         if await self._disk.is_full():
             raise disk_full()
@@ -131,7 +146,7 @@ class Door:
         if not self._budget.reserve(reserved):
             raise busy()
         try:
-            body = await read_in_time(receive, endpoint.max_body_bytes, self._budget, reserved, self._body_deadline_s)
+            body = await arriving.read(endpoint.max_body_bytes, self._budget, reserved, self._body_deadline_s)
             return await self._accept(path, endpoint, snapshot, headers, body)
         except Problem as problem:
             if problem.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:

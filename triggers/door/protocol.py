@@ -11,7 +11,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from triggers.door.answers import bad_request, raw_answer
+from triggers.door.answers import answer_to, bad_request, on_the_wire
 
 HEADER_DEADLINE_S = 10.0
 MOST_HEADER_BYTES = 64 * 1024
@@ -34,6 +34,7 @@ class PatientProtocol(HttpToolsProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._header_timer: TimerHandle | None = None
+        self._is_in_header = False
         self._header_bytes = 0
         self._is_in_body = False
         self._body_timer: TimerHandle | None = None
@@ -46,13 +47,16 @@ class PatientProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         if not self._is_in_body:
-            self._await_headers()
             if self._header_bytes > MOST_HEADER_BYTES:
                 self._give_up()
                 return
+            self._is_in_header = True
             self._header_bytes += len(data)
         super().data_received(data)
-        if self._is_in_body:  # a body that came whole needs no timer
+        # What came whole needs no timer.
+        if self._is_in_header:
+            self._await_headers()
+        elif self._is_in_body:
             self._keep_pace(len(data))
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -72,7 +76,7 @@ class PatientProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         # A next header may begin in the very bytes that ended the last request.
-        self._await_headers()
+        self._is_in_header = True
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
@@ -87,7 +91,7 @@ class PatientProtocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - told to nobody
         """Answer bytes that are no HTTP, in JSON."""
         self._headers_are_there()
-        self.transport.write(raw_answer(bad_request()))
+        self.transport.write(on_the_wire(answer_to(bad_request()), []))
         self.transport.close()
 
     def handle_websocket_upgrade(self) -> None:
@@ -100,6 +104,7 @@ class PatientProtocol(HttpToolsProtocol):
             self._header_timer = self.loop.call_later(self.header_deadline_s, self._give_up)
 
     def _headers_are_there(self) -> None:
+        self._is_in_header = False
         self._header_bytes = 0
         if self._header_timer is not None:
             self._header_timer.cancel()

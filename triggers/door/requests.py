@@ -4,10 +4,11 @@ import asyncio
 import hashlib
 import re
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, MutableMapping
+from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
 from json.encoder import encode_basestring_ascii as quoted
-from typing import Any
+from typing import Any, Protocol
 
 from dct_site.kernel import safe_json
 from triggers.door.answers import Problem
@@ -25,6 +26,7 @@ _GITHUB_ID = b"x-github-delivery"
 LET_PASS_BYTES = 64 * 1024 * 1024
 _LONGEST_KEY = 300
 _LONGEST_VALUE = 1000
+_SHORT_VALUE = 100
 _MOST_HEADERS = 64
 _NOT_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _SECRET = re.compile(r"authorization|cookie|token|secret|passw|api-?key|credential|session")
@@ -76,21 +78,50 @@ async def read_body(receive: Receive, limit: int, budget: Budget, reserved: int)
         budget.release(taken)
 
 
-async def read_in_time(receive: Receive, limit: int, budget: Budget, reserved: int, deadline_s: float) -> bytes:
-    """As ``read_body``; raises Problem (408) where the body is not there within ``deadline_s``."""
-    reading = _Begun(read_body(receive, limit, budget, reserved))
-    if reading.is_done:
-        return reading.result
-    try:
-        async with asyncio.timeout(deadline_s):
-            return await reading
-    except TimeoutError:
-        raise Problem(
-            HTTPStatus.REQUEST_TIMEOUT,
-            "too_slow",
-            "The body did not arrive in time. Send it again.",
-            connection="close",
-        ) from None
+class Body(Protocol):
+    """The body of a request, as it comes."""
+
+    async def read(self, limit: int, budget: Budget, reserved: int, deadline_s: float) -> bytes:
+        """As ``read_body``; raises Problem (408) where the body is not there within ``deadline_s``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """One that is there already."""
+
+    raw: bytes
+
+    async def read(self, limit: int, budget: Budget, reserved: int, _deadline_s: float) -> bytes:
+        """Nothing to wait for. What was not declared is counted against the budget for the moment it takes to look."""
+        if len(self.raw) > limit:
+            raise too_large(limit)
+        if len(self.raw) > reserved:
+            if not budget.reserve(len(self.raw) - reserved):
+                raise busy()
+            budget.release(len(self.raw) - reserved)
+        return self.raw
+
+
+@dataclass(frozen=True, slots=True)
+class Arriving:
+    """One that an ASGI server hands over in parts."""
+
+    receive: Receive
+
+    async def read(self, limit: int, budget: Budget, reserved: int, deadline_s: float) -> bytes:
+        reading = _Begun(read_body(self.receive, limit, budget, reserved))
+        if reading.is_done:
+            return reading.result
+        try:
+            async with asyncio.timeout(deadline_s):
+                return await reading
+        except TimeoutError:
+            raise Problem(
+                HTTPStatus.REQUEST_TIMEOUT,
+                "too_slow",
+                "The body did not arrive in time. Send it again.",
+                connection="close",
+            ) from None
 
 
 class _Begun:
@@ -174,10 +205,20 @@ def kept(headers: Headers) -> str:
     """
     found: dict[str, str] = {}
     for name, value in headers.items():
-        word, is_secret = _word(name)
+        word, line = _known_line(name, value) if len(value) <= _SHORT_VALUE else _lined(name, value)
         if word and len(found) < _MOST_HEADERS:
-            found[word] = _REDACTED_JSON if is_secret else _line(value)
-    return "{" + ", ".join([f"{word}: {line}" for word, line in found.items()]) + "}"
+            found[word] = line
+    return "{" + ", ".join(found.values()) + "}"
+
+
+def _lined(name: bytes, value: bytes) -> tuple[str, str]:
+    """A header's name (empty where nothing is left of it) and the two as a member of a JSON object."""
+    word, is_secret = _word(name)
+    return word, f"{word}: {_REDACTED_JSON if is_secret else _line(value)}"
+
+
+# Of a sender's dozen headers all but two are the same every time.
+_known_line = lru_cache(maxsize=4096)(_lined)
 
 
 @lru_cache(maxsize=1024)

@@ -25,7 +25,7 @@ CHUNK = 500
 """Deliveries per statement; a larger batch would hold the write lock for longer than 20 ms."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Incoming:
     """Something that arrived, as it arrived. ``headers`` are redacted already; ``delivery_key`` is the sender's id.
 

@@ -4,6 +4,8 @@ import asyncio
 import os
 import socket
 import sys
+from functools import partial
+from typing import Any
 
 import django
 import uvicorn
@@ -14,12 +16,13 @@ from dct_site import interpreter
 async def serve() -> None:
     """Serve until killed."""
     from triggers.door.app import Door  # noqa: PLC0415 - models are there only after the set-up
-    from triggers.door.protocol import PatientProtocol  # noqa: PLC0415
+    from triggers.door.straight import StraightProtocol  # noqa: PLC0415
 
-    PatientProtocol.header_deadline_s = float(os.environ.get("HEADER_DEADLINE_S", "10"))
+    StraightProtocol.header_deadline_s = float(os.environ.get("HEADER_DEADLINE_S", "10"))
     door = Door(body_deadline_s=float(os.environ.get("BODY_DEADLINE_S", "10")))
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(door, http=PatientProtocol, lifespan="off", log_level="warning"))
+    protocol: Any = partial(StraightProtocol, door=door)
+    server = uvicorn.Server(uvicorn.Config(door, http=protocol, lifespan="off", log_level="warning"))
     sys.stdout.write(f"{listener.getsockname()[1]}\n")
     sys.stdout.flush()
     await server.serve(sockets=[listener])
