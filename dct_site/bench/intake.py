@@ -151,15 +151,15 @@ def child(
     with subprocess.Popen(
         argv, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
-        where = json.loads(_line(process)) | {"pid": process.pid, "connections": connections}
+        where = json.loads(line_of(process)) | {"pid": process.pid, "connections": connections}
         drive(count=max(count // 10, 2 * connections), **where)
         measured = drive(count=count, rate=rate, **where)
         if process.stdin is not None:
             process.stdin.close()
-        return {**measured, **json.loads(_line(process))}
+        return {**measured, **json.loads(line_of(process))}
 
 
-def _line(process: "subprocess.Popen[str]") -> str:
+def line_of(process: "subprocess.Popen[str]") -> str:
     """What a process says next. Raises RuntimeError where it has ended."""
     said = process.stdout.readline() if process.stdout is not None else ""
     if not said:

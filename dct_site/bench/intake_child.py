@@ -24,6 +24,7 @@ from dct_site import interpreter, web
 from dct_site.bench.installation import pull_request
 from dct_site.bench.intake_load import SECRET
 from dct_site.kernel.process.shim_child import NICENESS
+from dct_site.logs import configure
 
 
 def make_hook() -> str:
@@ -135,8 +136,8 @@ class Backlog:
             )
 
 
-def decide() -> NoReturn:
-    """The engine's loop that decides, woken as the engine is."""
+def begin_to_decide() -> None:
+    """Start the engine's loop that decides, woken as the engine is."""
     from dct_site.engine.loops import Loops  # noqa: PLC0415
     from dct_site.engine.work import engine_loops  # noqa: PLC0415
     from dct_site.kernel.wake import Role, Topic, WakeListener, run_directory  # noqa: PLC0415
@@ -144,6 +145,11 @@ def decide() -> NoReturn:
     loops = Loops([loop for loop in engine_loops() if loop.topic is Topic.DECIDE])
     loops.start()
     WakeListener(run_directory(), Role.ENGINE, lambda _topics: loops.wake(Topic.DECIDE)).start()
+
+
+def decide() -> NoReturn:
+    """The engine's loop that decides, until killed."""
+    begin_to_decide()
     while True:
         signal.pause()
 
@@ -169,6 +175,8 @@ def main(words: list[str]) -> None:
     interpreter.take_short_turns()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dct_site.settings")
     django.setup()
+    # To standard error: the lines of figures are for programs.
+    configure(role="bench", as_json=False)
     interpreter.leave_out_what_stays()
     if words[0] in BESIDE:
         BESIDE[words[0]]()

@@ -11,7 +11,8 @@ import select
 import socket
 import statistics
 import time
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -68,26 +69,30 @@ class Pushes:
         self._body = push()
         self._numbers = itertools.count(1)
         self._prefix = secrets.token_hex(12)
-        self._head = (
-            f"POST /hooks/{path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: */*\r\nUser-Agent: GitHub-Hookshot/b4fb62a\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {len(self._body)}\r\nX-GitHub-Event: push\r\n"
-            "X-GitHub-Hook-ID: 292430182\r\nX-GitHub-Hook-Installation-Target-ID: 79929171\r\n"
-            "X-GitHub-Hook-Installation-Target-Type: repository\r\n"
-        ).encode()
+        self._head = head_of(path, "push", len(self._body))
 
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> bytes:
         key = f"{self._prefix}{next(self._numbers):016x}".encode()
-        body = self._body.replace(_HEAD, key)
-        signature = hmac.digest(SECRET.encode(), body, "sha256").hex().encode()
-        return b"%sX-GitHub-Delivery: %s\r\nX-Hub-Signature-256: sha256=%s\r\n\r\n%s" % (
-            self._head,
-            key,
-            signature,
-            body,
-        )
+        return signed_request(self._head, key, self._body.replace(_HEAD, key))
+
+
+def head_of(path: str, event: str, length: int) -> bytes:
+    """The lines of a request that GitHub sends, but for those of ``signed_request``."""
+    return (
+        f"POST /hooks/{path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: */*\r\nUser-Agent: GitHub-Hookshot/b4fb62a\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {length}\r\nX-GitHub-Event: {event}\r\n"
+        "X-GitHub-Hook-ID: 292430182\r\nX-GitHub-Hook-Installation-Target-ID: 79929171\r\n"
+        "X-GitHub-Hook-Installation-Target-Type: repository\r\n"
+    ).encode()
+
+
+def signed_request(head: bytes, key: bytes, body: bytes) -> bytes:
+    """A request with its delivery id and its signature."""
+    signature = hmac.digest(SECRET.encode(), body, "sha256").hex().encode()
+    return b"%sX-GitHub-Delivery: %s\r\nX-Hub-Signature-256: sha256=%s\r\n\r\n%s" % (head, key, signature, body)
 
 
 class Connections:
@@ -101,7 +106,7 @@ class Connections:
             made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._sockets[made.fileno()] = made
             self._ready.register(made.fileno(), select.EPOLLIN)
-        self.idle = list(self._sockets)
+        self.idle = deque(self._sockets)
         self._since: dict[int, float] = {}
 
     def __enter__(self) -> Self:
@@ -113,8 +118,8 @@ class Connections:
             one.close()
 
     def send(self, request: bytes, since: float) -> None:
-        """Send on an idle connection what was due at ``since``."""
-        number = self.idle.pop()
+        """Send what was due at ``since`` on the connection that was idle longest: one that says nothing is cut off."""
+        number = self.idle.popleft()
         self._since[number] = since
         self._sockets[number].sendall(request)
 
@@ -132,9 +137,20 @@ class Connections:
         return waited
 
 
-def drive(*, port: int, path: str, pid: int, connections: int, count: int, rate: float = 0.0) -> Mapping[str, float]:
-    """Send so many as fast as they go, or ``rate`` a second; ``pid`` is whose CPU time they cost."""
-    pushes = Pushes(path)
+def drive(
+    *,
+    port: int,
+    path: str,
+    pid: int,
+    connections: int,
+    count: int,
+    rate: float = 0.0,
+    requests: Iterator[bytes] | None = None,
+) -> Mapping[str, float]:
+    """Send so many as fast as they go, or ``rate`` a second; ``pid`` is whose CPU time they cost. Pushes, unless other
+    ``requests`` are given.
+    """
+    pushes = requests or Pushes(path)
     with Connections(port, connections) as open_ones:
         began, cpu = time.perf_counter(), cpu_of(pid)
         waited, sent = list[float](), 0

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import django
 
 if TYPE_CHECKING:
+    from accounts.models import User
     from triggers.conditions.facts import EventFacts
     from triggers.matching.live import State
 
@@ -31,13 +32,45 @@ EVALUATIONS = 20_000
 Happening = tuple["EventFacts", tuple[int, ...]]
 
 
+def publish(
+    count: int, owner: "User", document_of: Callable[[int], dict[str, Any]], listener_of: Callable[[int], int]
+) -> None:
+    """Write active triggers, counted from 0, with their revisions, listeners and standings, in bulk."""
+    from triggers.enums import TriggerStatus  # noqa: PLC0415 - models are there only after the set-up
+    from triggers.models import Trigger, TriggerListener, TriggerRevision, TriggerStanding  # noqa: PLC0415
+
+    numbers, now = range(count), datetime.now(UTC)
+    times = {"created_at": now, "updated_at": now}
+    new = [Trigger(pk=at + 1, name=f"Trigger {at}", owner=owner, **times) for at in numbers]
+    Trigger.objects.bulk_create(new, batch_size=2_000)
+    TriggerRevision.objects.bulk_create(
+        (
+            TriggerRevision(pk=at + 1, trigger_id=at + 1, number=1, document=document_of(at), created_at=now)
+            for at in numbers
+        ),
+        batch_size=2_000,
+    )
+    for trigger in new:
+        trigger.published_id, trigger.status = trigger.pk, TriggerStatus.ACTIVE
+    Trigger.objects.bulk_update(new, ["published", "status"], batch_size=500)
+    TriggerListener.objects.bulk_create(
+        (TriggerListener(trigger_id=at + 1, listener_id=listener_of(at)) for at in numbers), batch_size=2_000
+    )
+    TriggerStanding.objects.bulk_create(
+        (
+            TriggerStanding(trigger_id=at + 1, generation=1, status=TriggerStatus.ACTIVE, revision_id=at + 1, at=now)
+            for at in numbers
+        ),
+        batch_size=2_000,
+    )
+
+
 def fill(count: int) -> None:
     """Write triggers, their revisions, listeners and standings, in bulk."""
     from accounts.enums import Source  # noqa: PLC0415 - models are there only after the set-up
     from accounts.models import Connection, User  # noqa: PLC0415
     from dct_site.bench.match_world import item_of, leaf_of  # noqa: PLC0415
-    from triggers.enums import TriggerStatus  # noqa: PLC0415
-    from triggers.models import ContextListener, Trigger, TriggerListener, TriggerRevision, TriggerStanding  # noqa: PLC0415
+    from triggers.models import ContextListener  # noqa: PLC0415
     from workspaces.models import ContextItem  # noqa: PLC0415
 
     now = datetime.now(UTC)
@@ -54,35 +87,11 @@ def fill(count: int) -> None:
     ContextListener.objects.bulk_create(
         [ContextListener(pk=1, **common), *(ContextListener(pk=at + 2, item_id=at + 1, **common) for at in watched)]
     )
-    numbers = range(count)
-    times = {"created_at": now, "updated_at": now}
-    new = [Trigger(pk=at + 1, name=f"Trigger {at}", owner=owner, **times) for at in numbers]
-    Trigger.objects.bulk_create(new, batch_size=2_000)
-    TriggerRevision.objects.bulk_create(
-        (
-            TriggerRevision(
-                pk=at + 1, trigger_id=at + 1, number=1, document=_document(at, leaf_of(at), item_of(at)), created_at=now
-            )
-            for at in numbers
-        ),
-        batch_size=2_000,
-    )
-    for trigger in new:
-        trigger.published_id, trigger.status = trigger.pk, TriggerStatus.ACTIVE
-    Trigger.objects.bulk_update(new, ["published", "status"], batch_size=500)
-    TriggerListener.objects.bulk_create(
-        (
-            TriggerListener(trigger_id=at + 1, listener_id=1 if item_of(at) is None else (item_of(at) or 0) + 2)
-            for at in numbers
-        ),
-        batch_size=2_000,
-    )
-    TriggerStanding.objects.bulk_create(
-        (
-            TriggerStanding(trigger_id=at + 1, generation=1, status=TriggerStatus.ACTIVE, revision_id=at + 1, at=now)
-            for at in numbers
-        ),
-        batch_size=2_000,
+    publish(
+        count,
+        owner,
+        lambda at: _document(at, leaf_of(at), item_of(at)),
+        lambda at: 1 if item_of(at) is None else (item_of(at) or 0) + 2,
     )
 
 
