@@ -4,7 +4,7 @@ Prepared outside, committed inside: no parsing, matching or judging while a tran
 checked on commit; on a mismatch it is made again. A delivery that cannot be decided is taken out, the rest goes on.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import structlog
@@ -78,8 +78,9 @@ def _decide(ids: Sequence[int], now: datetime) -> int:
             give_turns(plan)
             crashpoint("decide.prepared")
             if len(deliveries) > 1 and not pace.fits(rows_of(plan)):
-                return sum(_decide(half, now) for half in _halves(deliveries))
-            with pace.measured(rows_of(plan)):
+                size = pace.shrink(len(deliveries), rows_of(plan))
+                return sum(_decide(portion, now) for portion in _portions(deliveries, size))
+            with pace.measured(len(deliveries), rows_of(plan)):
                 commit(plan)
         except Overtaken as overtaken:
             log.info("decide.overtaken", why=str(overtaken), deliveries=len(deliveries))
@@ -103,6 +104,11 @@ def _bisect(deliveries: Sequence[Delivery], now: datetime, wrong: Exception) -> 
     if len(deliveries) == 1:
         return _quarantine(deliveries[0], now, wrong)
     return sum(_decide(half, now) for half in _halves(deliveries))
+
+
+def _portions(deliveries: Sequence[Delivery], size: int) -> Iterator[list[int]]:
+    ids = [delivery.pk for delivery in deliveries]
+    return (ids[start : start + size] for start in range(0, len(ids), size))
 
 
 def _halves(deliveries: Sequence[Delivery]) -> tuple[list[int], list[int]]:

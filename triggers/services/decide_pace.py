@@ -59,23 +59,32 @@ class Pace:
         """Whether so many rows are likely to be written in time."""
         return rows * self._per_row_s <= TARGET_S * _WRONG
 
+    def shrink(self, count: int, rows: int) -> int:
+        """How many of so many that would write too many rows are to be decided at once, from now on too: what was
+        prepared for nothing costs as much as what is written.
+        """
+        likely = rows * self._per_row_s
+        self.size = max(1, min(count - 1, int(count * TARGET_S / likely) if likely else count // 2))
+        return self.size
+
     @contextmanager
-    def measured(self, rows: int) -> Iterator[None]:
-        """Learn from a batch that writes so many rows."""
+    def measured(self, count: int, rows: int) -> Iterator[None]:
+        """Learn from a batch of so many that writes so many rows."""
         began = time.thread_time()
         try:
             yield
         finally:
-            self.took(time.thread_time() - began, rows)
+            self.took(time.thread_time() - began, count, rows)
 
-    def took(self, seconds: float, rows: int) -> None:
+    def took(self, seconds: float, count: int, rows: int) -> None:
+        """A small batch that was quick says nothing of a larger one."""
         if rows:
             found = max(0.0, seconds - _SINGLE_S) / rows
             # One that was interrupted by a garbage collection says little; many that are slow are believed soon.
             self._per_row_s += (found - self._per_row_s) * (0.2 if self._per_row_s else 1.0)
         if seconds > TARGET_S:
             self.size = max(1, int(self.size * max(0.25, TARGET_S / seconds)))
-        elif seconds < TARGET_S * 0.75:
+        elif seconds < TARGET_S * 0.75 and count >= self.size:
             self.size = min(MAX_BATCH, self.size + 1 + self.size // 4)
 
 

@@ -10,9 +10,10 @@ from typing import Any
 
 from django.db import connection
 
-from accounts.models import Connection
-from dct_site.kernel.rows import found
-from triggers.models import Delivery, WebhookEndpoint
+from accounts.models import Connection, User
+from dct_site.kernel.rows import Row, found
+from triggers.models import Delivery, Trigger, TriggerRevision, WebhookEndpoint
+from triggers.selectors.standings import ASKED
 from workspaces.models import ContextItem
 
 Value = int | str
@@ -27,6 +28,7 @@ _FIRED = (
 _CHANGES = "SELECT change_key, event_id FROM triggers_seenchange WHERE connection_id = %s AND change_key IN ({})"
 
 _WAITING = "id IN ({}) AND id IN (SELECT delivery_id FROM triggers_pendingdelivery) ORDER BY id"
+_ASKED = "id IN ({}) AND status IN ({}) AND published_id IS NOT NULL ORDER BY id"
 _ITEMS = "connection_id IN ({}) AND kind IN ({}) AND external_key IN ({})"
 _LISTENED = (
     "SELECT connection_id, item_id FROM triggers_contextlistener"
@@ -41,7 +43,7 @@ def waiting(ids: Sequence[int]) -> list[Delivery]:
 
 def connections(ids: Collection[int]) -> dict[int, Connection]:
     """{id: connection} of those that exist."""
-    return {one.pk: one for part in _parts(sorted(ids)) for one in found(Connection, f"id IN ({_marks(part)})", part)}
+    return {one.pk: one for one in _by_id(Connection, ids)}
 
 
 def endpoints(connection_ids: Collection[int]) -> dict[int, WebhookEndpoint]:
@@ -56,7 +58,7 @@ def endpoints(connection_ids: Collection[int]) -> dict[int, WebhookEndpoint]:
 
 def items(ids: Collection[int]) -> list[ContextItem]:
     """The items with these ids."""
-    return [one for part in _parts(sorted(ids)) for one in found(ContextItem, f"id IN ({_marks(part)})", part)]
+    return _by_id(ContextItem, ids)
 
 
 def items_by_key(keys: Collection[tuple[int, str, str]]) -> list[ContextItem]:
@@ -72,6 +74,20 @@ def items_by_key(keys: Collection[tuple[int, str, str]]) -> list[ContextItem]:
             [*connection_ids, *kinds, *part],
         )
     ]
+
+
+def asked_triggers(ids: Collection[int]) -> list[Trigger]:
+    """Those of these triggers that are asked at all, each with its published revision and its owner."""
+    rows = [
+        one
+        for part in _parts(sorted(ids))
+        for one in found(Trigger, _ASKED.format(_marks(part), _marks(ASKED)), [*part, *ASKED])
+    ]
+    revisions = {one.pk: one for one in _by_id(TriggerRevision, {one.published_id for one in rows})}
+    owners = {one.pk: one for one in _by_id(User, {one.owner_id for one in rows})}
+    for one in rows:
+        one.published, one.owner = revisions[one.published_id or 0], owners[one.owner_id]
+    return rows
 
 
 def listened_to(connection_ids: Collection[int], item_ids: Collection[int]) -> list[tuple[int, int | None]]:
@@ -122,6 +138,10 @@ def mark_fired(trigger_id: int, at: datetime) -> None:
     adapted = connection.ops.adapt_datetimefield_value(at)
     with connection.cursor() as cursor:
         cursor.execute(_FIRED, [adapted, trigger_id, adapted])
+
+
+def _by_id(model: type[Row], ids: Collection[Any]) -> list[Row]:
+    return [one for part in _parts(sorted(ids)) for one in found(model, f"id IN ({_marks(part)})", part)]
 
 
 def _asked(statement: str, values: Sequence[Value], *before: Value) -> list[tuple[Any, ...]]:

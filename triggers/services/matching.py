@@ -25,6 +25,7 @@ from triggers.matching.live import LiveIndex, State
 from triggers.models import Trigger, TriggerListener, TriggerRevision, TriggerStanding
 from triggers.selectors.standings import ASKED
 from triggers.services import generation
+from triggers.services.decide_sql import asked_triggers
 
 log = structlog.get_logger(__name__)
 
@@ -76,10 +77,9 @@ def candidates(wanted: Mapping[int, int | None]) -> dict[int, Candidate]:
     """
     if not wanted:
         return {}
-    rows = Trigger.objects.filter(pk__in=wanted, status__in=ASKED).select_related("published", "owner")
     return {
         row.pk: _candidate(row, row.published)
-        for row in rows
+        for row in asked_triggers(wanted)
         if row.published is not None and wanted[row.pk] in (None, row.published_id)
     }
 

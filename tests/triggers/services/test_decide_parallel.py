@@ -303,32 +303,65 @@ def test_a_poison_delivery_that_somebody_else_settled_is_left_alone(monkeypatch:
 def test_batches_grow_while_they_are_quick_and_shrink_when_they_hold_the_lock_too_long() -> None:
     pace = Pace()
     size = pace.size
-    pace.took(TARGET_S / 10, 10)
+    pace.took(TARGET_S / 10, size - 1, 10)
+    assert pace.size == size  # that a smaller one is quick says nothing
+    pace.took(TARGET_S / 10, size, 10)
     larger = pace.size
     assert larger > size
-    pace.took(TARGET_S * 0.9, 10)
+    pace.took(TARGET_S * 0.9, larger, 10)
     assert pace.size == larger
     for _ in range(20):
-        pace.took(TARGET_S * 2, 10)
+        pace.took(TARGET_S * 2, 1, 10)
     assert pace.size == 1
     for _ in range(20):
-        pace.took(0, 10)
+        pace.took(0, MAX_BATCH, 10)
     assert pace.size == MAX_BATCH
     assert [len(batch) for batch in pace.batches(list(range(250)))] == [100, 100, 50]
 
 
 def test_a_batch_fits_by_the_rows_it_writes() -> None:
     pace = Pace()
-    pace.took(0.001, 0)
+    pace.took(0.001, 1, 0)
     assert pace.fits(1_000_000)  # nothing is known yet
     for _ in range(20):
-        pace.took(0.001 + 0.0001 * 10, 10)
+        pace.took(0.001 + 0.0001 * 10, 1, 10)
     assert pace.fits(int(TARGET_S / 0.0001))
     assert not pace.fits(int(2 * TARGET_S / 0.0001))
+    # Twice of what fits: half of them, and no more at once until they prove quick.
+    assert pace.shrink(40, int(2 * TARGET_S / 0.0001)) == pace.size == 20
 
 
 @pytest.mark.django_db
-def test_what_would_hold_the_lock_too_long_is_decided_by_halves(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_fires_is_prepared_hardly_oftener_than_it_is_decided(monkeypatch: pytest.MonkeyPatch) -> None:
+    connection = make_trigger().listeners.get().connection
+    for at in range(120):
+        make_delivery(connection, {"change_key": str(at)})
+    prepared: list[int] = []
+
+    def prepare(**given: Any) -> Plan:
+        prepared.append(len(given["deliveries"]))
+        return plan_of(**given)
+
+    monkeypatch.setattr(decide, "prepare", prepare)
+    pace = Pace()
+    pace.size, pace._per_row_s = MAX_BATCH, 0.00005  # what came before fired nothing
+    # Each row takes 50 µs, whatever this machine takes.
+    pace.measured = lambda count, rows: _takes(pace, count, rows)  # type: ignore[method-assign]
+    monkeypatch.setattr(decide, "pace", pace)
+    while decide_pending(now=NOON):
+        pass
+    assert DeliveryOutcome.objects.count() == 120
+    assert sum(prepared) <= 120 * 2
+
+
+@contextmanager
+def _takes(pace: Pace, count: int, rows: int) -> Iterator[None]:
+    yield
+    pace.took(0.001 + rows * 0.00005, count, rows)
+
+
+@pytest.mark.django_db
+def test_what_would_hold_the_lock_too_long_is_decided_in_portions(monkeypatch: pytest.MonkeyPatch) -> None:
     connection = make_trigger().listeners.get().connection
     for at in range(5):
         make_delivery(connection, {"change_key": str(at)})
@@ -343,7 +376,7 @@ def test_what_would_hold_the_lock_too_long_is_decided_by_halves(monkeypatch: pyt
     monkeypatch.setattr(decide, "pace", slow)
     monkeypatch.setattr(decide, "commit", counts)
     assert decide_pending(now=NOON) == 5
-    assert sizes == [2, 1, 2]
+    assert sizes == [2, 2, 1]
 
 
 @pytest.mark.django_db
