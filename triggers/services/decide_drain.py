@@ -13,6 +13,7 @@ from agents.models import Limits
 from agents.selectors.backlog import turns_after
 from triggers.enums import Origin
 from triggers.models import Event
+from triggers.services import decide_sql
 from triggers.services.decide_answers import Answer
 from triggers.services.decide_plan import Plan
 from triggers.services.execution_start import start_key
@@ -28,7 +29,7 @@ def give_turns(plan: Plan) -> None:
     begun = [(one.event, answer) for one, answer in plan.begun if one.event.origin == Origin.LIVE]
     if not begun:
         return
-    limits = Limits.objects.get(pk=1)
+    limits = decide_sql.limits()
     old = [(event, answer, age) for event, answer in begun if (age := plan.now - known_since(event)) > _after(limits)]
     if not old:
         return

@@ -6,6 +6,7 @@ several may meet their events in another order than they came; its cooldown coun
 """
 
 from triggers.models import Delivery, PendingDelivery
+from triggers.services import decide_sql
 
 NEWEST = 100
 """How many of the newest are looked through for other connections: what just came is there."""
@@ -15,8 +16,7 @@ SHARE = 50
 
 def next_to_decide(limit: int) -> list[int]:
     """The ids of up to ``limit`` pending deliveries, behind those of connections that are let in front."""
-    pending = PendingDelivery.objects.order_by("pk")
-    ids = list(pending.values_list("pk", flat=True)[:limit])
+    ids = decide_sql.oldest_pending(limit)
     if len(ids) < limit:
         return ids
     newest = PendingDelivery.objects.order_by("-pk").values_list("pk", flat=True)[:NEWEST]

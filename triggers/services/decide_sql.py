@@ -11,6 +11,7 @@ from typing import Any
 from django.db import connection
 
 from accounts.models import Connection, User
+from agents.models import Limits
 from dct_site.kernel.rows import Row, found
 from triggers.models import Delivery, Trigger, TriggerRevision, WebhookEndpoint
 from triggers.selectors.standings import ASKED
@@ -19,6 +20,7 @@ from workspaces.models import ContextItem
 Value = int | str
 MOST = 900
 """Values in one statement."""
+_OLDEST = "SELECT delivery_id FROM triggers_pendingdelivery ORDER BY delivery_id LIMIT %s"
 _PENDING = "SELECT delivery_id FROM triggers_pendingdelivery WHERE delivery_id IN ({}) ORDER BY delivery_id"
 _SETTLED = "DELETE FROM triggers_pendingdelivery WHERE delivery_id IN ({})"
 _VERSIONS = "SELECT id, state_version FROM workspaces_contextitem WHERE id IN ({}) ORDER BY id"
@@ -34,6 +36,19 @@ _LISTENED = (
     "SELECT connection_id, item_id FROM triggers_contextlistener"
     " WHERE (item_id IS NULL AND connection_id IN ({})) OR item_id IN ({})"
 )
+
+
+def oldest_pending(most: int) -> list[int]:
+    """The ids of so many deliveries that wait for a decision, oldest first."""
+    with connection.cursor() as cursor:
+        cursor.execute(_OLDEST, [most])
+        return [pk for (pk,) in cursor.fetchall()]
+
+
+def limits() -> Limits:
+    """The limits of the installation."""
+    (only,) = found(Limits, "id = 1", ())
+    return only
 
 
 def waiting(ids: Sequence[int]) -> list[Delivery]:

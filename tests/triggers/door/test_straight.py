@@ -52,7 +52,8 @@ class Served:
     """A door behind uvicorn. ``by_asgi`` holds the paths of what came to it by ASGI."""
 
     door: Door
-    port: int
+    server: uvicorn.Server
+    port: int = 0
     by_asgi: list[str] = field(default_factory=list)
     clients: list[Client] = field(default_factory=list)
 
@@ -80,15 +81,16 @@ async def until(condition: Callable[[], bool]) -> None:
 @asynccontextmanager
 async def served(*, straight: bool = True, **over: Any) -> AsyncIterator[Served]:
     async with open_door(**over) as door:
-        found = Served(door, 0)
+        by_asgi: list[str] = []
 
         async def app(scope: Any, receive: Any, send: Any) -> None:
-            found.by_asgi.append(scope["path"])
+            by_asgi.append(scope["path"])
             await door(scope, receive, send)
 
         config = web.configured(app, lifespan="off", door=door if straight else None)
         config.port = 0
         server = uvicorn.Server(config)
+        found = Served(door, server, by_asgi=by_asgi)
         serving = asyncio.ensure_future(server.serve())
         await until(lambda: server.started)
         found.port = server.servers[0].sockets[0].getsockname()[1]
@@ -260,15 +262,10 @@ async def test_who_takes_no_answer_gets_no_second_one_past_uvicorns_brake() -> N
         client = await at.connect()
         await client.send(request(hook.endpoint.path, headers=github()))
         await client.answer()
-        (protocol,) = (one for one in _protocols(at) if isinstance(one, StraightProtocol))
+        (protocol,) = at.server.server_state.connections
+        assert isinstance(protocol, StraightProtocol)
         protocol.flow.pause_writing()
         await client.send(request(hook.endpoint.path, headers=github()))
         await until(lambda: bool(at.by_asgi))
         protocol.flow.resume_writing()
         assert (await client.answer())[0] == 202
-
-
-def _protocols(at: Served) -> list[object]:
-    import gc  # noqa: PLC0415
-
-    return [one for one in gc.get_objects() if isinstance(one, StraightProtocol) and one._door is at.door]
