@@ -9,11 +9,6 @@ SWITCH_INTERVAL_S = 0.0001
 all.
 """
 
-COLLECT_AFTER = 20000
-"""New containers until the young ones are collected. JSON is made of containers that are gone by themselves: at
-Python's own 700, a fifteenth of what a delivery cost the door was spent on looking through them.
-"""
-
 
 def take_short_turns() -> None:
     """Let no thread keep the others waiting for longer than SWITCH_INTERVAL_S."""
@@ -27,12 +22,10 @@ def take_all_descriptors() -> None:
 
 
 def leave_out_what_stays() -> None:
-    """Keep everything that is there now out of later collections, and collect more seldom. Call it when the process is
-    ready.
+    """Keep everything that is there now out of later collections. Call it when the process is ready.
 
     A full collection looks at every object of Django's and the project's: it took 80 ms of CPU, in the engine often
     with the write lock held, which put the door's p99 at 104 ms where it was 23 without.
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(COLLECT_AFTER, 20, 20)
