@@ -22,8 +22,8 @@ PATIENCE_S = 120.0
 def fill(count: int) -> str:
     """Write the triggers beside a new webhook; its path."""
     from accounts.models import User  # noqa: PLC0415 - models are there only after the set-up
-    from dct_site.bench.decide_world import document_of  # noqa: PLC0415
     from dct_site.bench.match_child import publish  # noqa: PLC0415
+    from dct_site.bench.match_world import document_of  # noqa: PLC0415
     from triggers.models import ContextListener, WebhookEndpoint  # noqa: PLC0415
     from triggers.services import generation  # noqa: PLC0415
 
@@ -32,7 +32,7 @@ def fill(count: int) -> str:
     User.objects.filter(pk=owner.pk).update(is_superuser=True)
     where = WebhookEndpoint.objects.get(path=path).connection_id
     listener = ContextListener.objects.get(connection_id=where, item=None)
-    publish(count, owner, lambda at: document_of(at, where), lambda _: listener.pk)
+    publish(count, owner, lambda at: document_of(at, {"connection_id": where}), lambda _: listener.pk)
     generation.bump()
     return path
 

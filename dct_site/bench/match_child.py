@@ -69,7 +69,7 @@ def fill(count: int) -> None:
     """Write triggers, their revisions, listeners and standings, in bulk."""
     from accounts.enums import Source  # noqa: PLC0415 - models are there only after the set-up
     from accounts.models import Connection, User  # noqa: PLC0415
-    from dct_site.bench.match_world import item_of, leaf_of  # noqa: PLC0415
+    from dct_site.bench.match_world import document_of, item_of  # noqa: PLC0415
     from triggers.models import ContextListener  # noqa: PLC0415
     from workspaces.models import ContextItem  # noqa: PLC0415
 
@@ -90,22 +90,16 @@ def fill(count: int) -> None:
     publish(
         count,
         owner,
-        lambda at: _document(at, leaf_of(at), item_of(at)),
+        lambda at: document_of(at, _listener_of(at), cooldown_s=60),
         lambda at: 1 if item_of(at) is None else (item_of(at) or 0) + 2,
     )
 
 
-def _document(number: int, leaf: dict[str, Any], item: int | None) -> dict[str, Any]:
-    return {
-        "name": f"Trigger {number}",
-        "priority": 5,
-        "listeners": [{"connection_id": 1} if item is None else {"context_item_id": item + 1}],
-        "conditions": {"all": [leaf]},
-        "workspace": {"template_id": 1, "title_pattern": "{item.key}: {item.title}", "deploy": "auto"},
-        "agent": {"profile_id": 1, "instructions": "Read what changed, and write down what follows. " * 5},
-        "deliverables": [{"name": "Report", "kind": "created", "target": "feedback/report.md", "required": True}],
-        "limits": {"cooldown_s": 60, "max_attempts": 3},
-    }
+def _listener_of(number: int) -> dict[str, int]:
+    from dct_site.bench.match_world import item_of  # noqa: PLC0415 - models are there only after the set-up
+
+    item = item_of(number)
+    return {"connection_id": 1} if item is None else {"context_item_id": item + 1}
 
 
 def measure(count: int) -> dict[str, float]:

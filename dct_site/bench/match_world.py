@@ -27,8 +27,22 @@ def leaf_of(number: int) -> dict[str, Any]:
     if kind == 1:
         return {"type": "status_change", "version": 1, "config": {"to_status": f"Stage {at}"}}
     if kind == 2:
-        return {"type": "sender", "version": 1, "config": {"allow": [_person(at)]}}
+        return {"type": "sender", "version": 1, "config": {"allow": [person(at)]}}
     return {"type": "string_match", "version": 1, "config": {"contains_keywords": [_phrase(at)]}}
+
+
+def document_of(number: int, listener: dict[str, int], **limits: int) -> dict[str, Any]:
+    """What the revision of a trigger, counted from 0, says."""
+    return {
+        "name": f"Trigger {number}",
+        "priority": 5,
+        "listeners": [listener],
+        "conditions": {"all": [leaf_of(number)]},
+        "workspace": {"template_id": 1, "title_pattern": "{item.key}: {item.title}", "deploy": "auto"},
+        "agent": {"profile_id": 1, "instructions": "Read what changed, and write down what follows. " * 5},
+        "deliverables": [{"name": "Report", "kind": "created", "target": "feedback/report.md", "required": True}],
+        "limits": {"max_attempts": 3, **limits},
+    }
 
 
 def item_of(number: int) -> int | None:
@@ -44,7 +58,7 @@ def events(count: int, triggers: int, seed: int) -> Iterator[tuple[EventFacts, i
         if number % 2:
             words = rng.choices(VOCABULARY, k=WORDS_OF_TEXT)
             words.insert(rng.randrange(WORDS_OF_TEXT), _phrase(rng.randrange(some)))
-            yield _event("message", actor=_person(rng.randrange(some)), text=" ".join(words)), None
+            yield _event("message", actor=person(rng.randrange(some)), text=" ".join(words)), None
         else:
             at = rng.randrange(some)
             yield (
@@ -57,7 +71,8 @@ def _event(type_: str, **over: Any) -> EventFacts:
     return EventFacts(source="jira", type=f"jira.{type_}", subject="OPS-398", title="The ferry does not answer", **over)
 
 
-def _person(at: int) -> str:
+def person(at: int) -> str:
+    """The only one whom the trigger 4 * ``at`` + 2 waits for."""
     return f"person-{at}@example.org"
 
 

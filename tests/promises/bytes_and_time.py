@@ -20,7 +20,7 @@ from tests.factories.accounts import make_user
 from tests.promises.doorway import Doorway
 from tests.triggers.door.client import BODY, github, make_hook
 from triggers.door.app import Door
-from triggers.door.protocol import PatientProtocol
+from triggers.door.straight import StraightProtocol
 from triggers.enums import Refusal
 
 PROBLEM = "application/problem+json"
@@ -50,14 +50,14 @@ def any_bytes_get_a_4xx_at_the_api() -> None:
 
 
 class Connection:
-    """A client's connection to ``PatientProtocol``, with the timers in the check's own hands."""
+    """A client's connection to ``StraightProtocol``, with the timers in the check's own hands."""
 
     def __init__(self) -> None:
         self.is_closed = False
         self.timers: list[Any] = []
         self._loop = asyncio.new_event_loop()
-        config = uvicorn.Config(_nobody, http=PatientProtocol, lifespan="off", log_config=None)
-        self._protocol = PatientProtocol(config, ServerState(), {}, _loop=self._as_loop())
+        config = uvicorn.Config(_nobody, http=StraightProtocol, lifespan="off", log_config=None)
+        self._protocol = StraightProtocol(config, ServerState(), {}, _loop=self._as_loop(), door=Mock())
         self._protocol.connection_made(self._as_transport())
 
     def send(self, data: bytes) -> None:

@@ -205,20 +205,10 @@ def kept(headers: Headers) -> str:
     """
     found: dict[str, str] = {}
     for name, value in headers.items():
-        word, line = _known_line(name, value) if len(value) <= _SHORT_VALUE else _lined(name, value)
+        word, is_secret = _word(name)
         if word and len(found) < _MOST_HEADERS:
-            found[word] = line
-    return "{" + ", ".join(found.values()) + "}"
-
-
-def _lined(name: bytes, value: bytes) -> tuple[str, str]:
-    """A header's name (empty where nothing is left of it) and the two as a member of a JSON object."""
-    word, is_secret = _word(name)
-    return word, f"{word}: {_REDACTED_JSON if is_secret else _line(value)}"
-
-
-# Of a sender's dozen headers all but two are the same every time.
-_known_line = lru_cache(maxsize=4096)(_lined)
+            found[word] = _REDACTED_JSON if is_secret else _line_of(value)
+    return "{" + ", ".join([f"{word}: {line}" for word, line in found.items()]) + "}"
 
 
 @lru_cache(maxsize=1024)
@@ -228,9 +218,17 @@ def _word(name: bytes) -> tuple[str, bool]:
     return word and quoted(word), bool(_SECRET.search(word)) and not _SIGNATURE.search(word)
 
 
+def _line_of(value: bytes) -> str:
+    """A value in JSON. Of a sender's dozen headers all but two are the same every time; secrets do not come here."""
+    return _known_line(value) if len(value) <= _SHORT_VALUE else _line(value)
+
+
 def _line(value: bytes) -> str:
     text = value.decode("latin-1")
     return quoted((text if text.isprintable() else _NOT_TEXT.sub("", text))[:_LONGEST_VALUE])
+
+
+_known_line = lru_cache(maxsize=4096)(_line)
 
 
 def _key(found: Any) -> str | None:

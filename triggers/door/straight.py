@@ -94,10 +94,11 @@ class StraightProtocol(PatientProtocol):
         exchange.response_complete = True
         if exchange.disconnected or self.transport.is_closing():
             return
+        more = self.server_state.default_headers
         if not exchange.keep_alive and not answer.closes:
-            answer.more.append((b"connection", b"close"))
-        self.transport.write(on_the_wire(answer, self.server_state.default_headers))
-        if answer.closes:
+            more = [*more, (b"connection", b"close")]
+        self.transport.write(on_the_wire(answer, more))
+        if answer.closes or not exchange.keep_alive:
             self.transport.close()
         self.on_response_complete()
 

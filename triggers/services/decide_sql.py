@@ -92,7 +92,9 @@ def items_by_key(keys: Collection[tuple[int, str, str]]) -> list[ContextItem]:
 
 
 def asked_triggers(ids: Collection[int]) -> list[Trigger]:
-    """Those of these triggers that are asked at all, each with its published revision and its owner."""
+    """Those of these triggers that are asked at all, each with its published revision and its owner. One whose owner
+    was changed and is gone since it was read is left out.
+    """
     rows = [
         one
         for part in _parts(sorted(ids))
@@ -100,9 +102,10 @@ def asked_triggers(ids: Collection[int]) -> list[Trigger]:
     ]
     revisions = {one.pk: one for one in _by_id(TriggerRevision, {one.published_id for one in rows})}
     owners = {one.pk: one for one in _by_id(User, {one.owner_id for one in rows})}
-    for one in rows:
+    whole = [one for one in rows if one.published_id in revisions and one.owner_id in owners]
+    for one in whole:
         one.published, one.owner = revisions[one.published_id or 0], owners[one.owner_id]
-    return rows
+    return whole
 
 
 def listened_to(connection_ids: Collection[int], item_ids: Collection[int]) -> list[tuple[int, int | None]]:

@@ -1,6 +1,7 @@
 """The door's answers, in the order it gives them, and what stands in the database afterwards."""
 
 import asyncio
+import json
 import sqlite3
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ from accounts.actor import Actor
 from accounts.enums import Source
 from accounts.models import Secret
 from tests.triggers.door.client import BODY, SECRET, github, make_hook, open_door, post
+from triggers.door import requests
 from triggers.door.store import Store, store
 from triggers.door.verify import sign
 from triggers.enums import Refusal
@@ -40,6 +42,24 @@ async def test_a_signed_delivery_is_stored_as_it_came_and_made_work_for_the_deci
     assert "canary" not in str(row.headers)
     assert row.generation > 0
     assert await PendingDelivery.objects.filter(delivery=row).aexists()
+
+
+async def test_of_headers_that_are_remembered_none_is_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    remembered: list[bytes] = []
+
+    def remember(value: bytes) -> str:
+        remembered.append(value)
+        return requests._line(value)
+
+    monkeypatch.setattr(requests, "_known_line", remember)
+    headers = {b"authorization": b"Bearer canary", b"x-api-key": b"canary", b"host": b"x", b"x-b": b"b" * 101}
+    assert json.loads(requests.kept(headers)) == {
+        "authorization": "•••",
+        "x-api-key": "•••",
+        "host": "x",
+        "x-b": "b" * 101,
+    }
+    assert remembered == [b"x"]  # and nothing that is long
 
 
 async def test_the_same_delivery_again_is_a_duplicate_and_is_counted() -> None:

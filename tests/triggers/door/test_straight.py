@@ -144,6 +144,13 @@ async def test_a_body_that_is_still_on_its_way_goes_by_asgi() -> None:
     assert [bytes(row.body) async for row in Delivery.objects.all()] == [BODY, BODY]
 
 
+async def test_a_body_that_stops_half_way_is_waited_for_no_longer_than_any_other() -> None:
+    hook = await make()
+    async with served(body_deadline_s=0.05) as at:
+        status, _, told = await at.ask(request(hook.endpoint.path, headers=github())[:-10])
+    assert (status, told["code"]) == (408, "too_slow")
+
+
 @pytest.mark.parametrize(
     ("form", "status"),
     [
@@ -199,19 +206,19 @@ async def test_a_connection_is_closed_where_its_client_or_the_answer_says_so() -
         assert at.by_asgi == []
 
 
-REFUSED: dict[str, tuple[dict[str, Any], bytes, dict[str, str]]] = {
-    "accepted": ({}, BODY, {}),
-    "a bad signature": ({}, BODY, {"X-Hub-Signature-256": "sha256=" + "0" * 64}),
-    "no signature": ({}, BODY, {"X-Hub-Signature-256": ""}),
-    "too large": ({"max_body_bytes": 10}, BODY, {}),
-    "no JSON": ({}, b"{", {}),
-    "encoded": ({}, BODY, {"Content-Encoding": "gzip"}),
+ANSWERED: dict[str, tuple[dict[str, Any], bytes, dict[str, str], int]] = {
+    "accepted": ({}, BODY, {}, 202),
+    "a bad signature": ({}, BODY, {"X-Hub-Signature-256": "sha256=" + "0" * 64}, 401),
+    "no signature": ({}, BODY, {"X-Hub-Signature-256": ""}, 401),
+    "too large": ({"max_body_bytes": 10}, BODY, {}, 413),
+    "no JSON": ({}, b"{", {}, 400),
+    "encoded": ({}, BODY, {"Content-Encoding": "gzip"}, 415),
 }
 
 
-@pytest.mark.parametrize("which", REFUSED)
+@pytest.mark.parametrize("which", ANSWERED)
 async def test_both_ways_answer_alike(which: str) -> None:
-    over, body, headers = REFUSED[which]
+    over, body, headers, expected = ANSWERED[which]
     hook = await make(**over)
     told = []
     for straight in (True, False):
@@ -221,7 +228,7 @@ async def test_both_ways_answer_alike(which: str) -> None:
         names.pop("date"), names.pop("content-length")
         told.append((status, names, {key: value for key, value in answer.items() if key != "duplicate"}))
     assert told[0] == told[1]
-    assert told[0][0] == (202 if which == "accepted" else told[0][0])
+    assert told[0][0] == expected
 
 
 async def test_a_path_that_nobody_knows_and_too_many_at_once_are_answered_without_asgi() -> None:

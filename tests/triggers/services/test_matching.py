@@ -17,7 +17,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.actor import Actor
-from accounts.models import Connection
+from accounts.models import Connection, User
 from tests.factories.triggers import NOON, make_delivery, make_jira, make_trigger, status_change, ticket
 from tests.triggers.services.doomed import database_url
 from triggers.conditions.facts import EventFacts
@@ -25,7 +25,7 @@ from triggers.enums import DeliveryStatus, Outcome, Suppression, TriggerStatus
 from triggers.matching import live
 from triggers.models import Decision, DeliveryOutcome, Event, Generation, PendingDelivery, Trigger, TriggerRevision
 from triggers.selectors.standings import standing_at
-from triggers.services import drafts, generation, matching, publishing, standing
+from triggers.services import decide_sql, drafts, generation, matching, publishing, standing
 from triggers.services.decide import decide_pending
 
 SYSTEM = Actor.system()
@@ -248,6 +248,15 @@ def test_a_trigger_that_was_published_between_two_reads_is_not_answered_by_the_o
     assert matching.candidates({trigger.pk: first}) == {}
     assert list(matching.candidates({trigger.pk: None})) == [trigger.pk]
     assert matching.candidates({}) == {}
+
+
+@pytest.mark.django_db
+def test_a_candidate_whose_owner_is_gone_since_it_was_read_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    trigger = make_trigger()
+    asked = decide_sql._by_id
+    assert list(matching.candidates({trigger.pk: None})) == [trigger.pk]
+    monkeypatch.setattr(decide_sql, "_by_id", lambda model, ids: [] if model is User else asked(model, ids))
+    assert matching.candidates({trigger.pk: None}) == {}
 
 
 @pytest.mark.django_db(transaction=True)
