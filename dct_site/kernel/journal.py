@@ -6,15 +6,17 @@ one writer commits at a time, that is the id; on PostgreSQL ids become visible o
 to ``id > cursor``).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from threading import local
 from typing import Any
 
 from django.db import connection, models
 
 from dct_site.kernel import wake
-from dct_site.kernel.rows import insert
+from dct_site.kernel.rows import append
 
 
 @dataclass(frozen=True)
@@ -66,21 +68,38 @@ def rows() -> models.Manager[Any]:
 
 def write(*lines: Line) -> None:
     """Append lines in the caller's transaction; readers are told when it commits."""
-    model = _installed[0]
-    insert(
-        model(
-            kind=line.kind,
-            object_id=line.object_id,
-            came_from=line.came_from,
-            to=line.to,
-            reason=line.reason[:1000],
-            by=line.by[:150],
-            at=line.at,
-            refs=line.refs,
-        )
-        for line in lines
+    gathered = getattr(_local, "gathered", None)
+    if gathered is not None:
+        gathered += lines
+        return
+    append(
+        _installed[0],
+        ("kind", "object_id", "came_from", "to", "reason", "by", "at", "refs"),
+        [
+            (one.kind, one.object_id, one.came_from, one.to, one.reason[:1000], one.by[:150], one.at, one.refs)
+            for one in lines
+        ],
     )
     wake.poke_on_commit(wake.Topic.ANNOUNCE)
+
+
+@contextmanager
+def written_together() -> Iterator[None]:
+    """What this thread writes meanwhile is appended at the end, in one statement; nothing of it after an exception.
+
+    For a transaction that moves much. Around a part of it, not around several.
+    """
+    gathered: list[Line] = []
+    _local.gathered = gathered
+    try:
+        yield
+    finally:
+        _local.gathered = None
+    if gathered:
+        write(*gathered)
+
+
+_local = local()
 
 
 # The oldest transaction of this database that is under way, else the first that is yet to come. A snapshot's own xmin

@@ -1,15 +1,18 @@
 """Rows that are written the quick way are the rows that the ORM would have written."""
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.forms.models import model_to_dict
+from django.test.utils import CaptureQueriesContext
 
-from accounts.models import JournalEntry
+from accounts.models import Connection, JournalEntry, User
 from agents.models import StartRequest
-from dct_site.kernel import rows
+from dct_site.kernel import journal, rows
+from dct_site.kernel.rows import writing
 from tests.factories.triggers import NOON
 from tests.factories.workspaces import make_connection, make_item
 from triggers.enums import Outcome
@@ -57,7 +60,7 @@ def test_a_row_is_what_the_orm_would_have_written() -> None:
 
 
 def test_rows_get_their_keys_in_order_whatever_their_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rows, "MOST_VALUES", 10)
+    monkeypatch.setattr(writing, "MOST_VALUES", 10)
     made = rows.insert(SeenChange(connection_id=1, change_key=str(at), seen_at=NOON) for at in range(7))
     assert {row.pk: row.change_key for row in SeenChange.objects.all()} == {row.pk: row.change_key for row in made}
     assert [row.change_key for row in sorted(made, key=lambda row: int(row.pk))] == [str(at) for at in range(7)]
@@ -138,3 +141,103 @@ def test_rows_are_read_as_the_orm_reads_them() -> None:
 
 def test_what_no_row_holds_for_finds_none() -> None:
     assert rows.found(Event, "external_id IN (%s, %s) ORDER BY id", ["a", "%s"]) == []
+
+
+def test_an_object_is_made_as_its_model_makes_it() -> None:
+    values = {"connection_id": 4, "external_id": "e", "time": NOON, "facts": {"title": "t"}}
+    quick, other, slow = rows.made(Event, **values), rows.made(Event, **values), Event(**values)
+    assert {name: held for name, held in vars(quick).items() if name != "_state"} == {
+        name: held for name, held in vars(slow).items() if name != "_state"
+    }
+    assert quick._state.adding
+    assert quick.data == {}
+    assert quick.data is not other.data
+
+
+def test_an_object_is_not_made_of_what_is_no_field() -> None:
+    with pytest.raises(TypeError, match="Event has no field titel"):
+        rows.made(Event, titel="x")
+
+
+def test_tuples_are_written_as_objects_are() -> None:
+    connection = make_connection()
+    names = (
+        "connection_id",
+        "external_id",
+        "source",
+        "type",
+        "time",
+        "facts",
+        "accepted_at",
+        "decided_at",
+        "generation",
+    )
+    values = [(connection.pk, key, "github", "push", NOON, {"text": "Ä\u2028\x7f"}, NOON, NOON, 1) for key in "ab"]
+    keys = rows.append(Event, names, values)
+    expected = rows.insert([Event(**dict(zip(names, row, strict=True))) for row in values])
+    for key, other in zip(keys, expected, strict=True):
+        stored, wanted = (model_to_dict(Event.objects.get(pk=pk), exclude=["id"]) for pk in (key, other.pk))
+        assert stored == wanted
+    assert [Event.objects.get(pk=key).external_id for key in keys] == ["a", "b"]
+    assert rows.append(Event, names, []) == []
+
+
+def test_a_default_that_is_made_anew_must_be_named() -> None:
+    names = ("username", "password", "is_superuser", "first_name", "last_name", "email", "is_staff", "is_active")
+    with pytest.raises(ValueError, match="date_joined"):
+        rows.append(User, names, [])
+
+
+@pytest.mark.parametrize(
+    "value", [{"text": "Ä \u2028"}, {"n": 2**70}, {"deep": [[[{}]]], "t": ("x", None)}, "plain", 1.5, {1: True}]
+)
+def test_json_comes_back_as_the_orm_would_have_it(value: Any) -> None:
+    quick, slow = (an_event(connection=make_connection(), external_id=name, data=value) for name in "ab")
+    rows.insert([quick])
+    slow.save()
+    (read,) = rows.found(Event, "id = %s", [quick.pk])
+    assert read.data == Event.objects.get(pk=slow.pk).data == Event.objects.get(pk=quick.pk).data
+    if connection.vendor == "sqlite":
+        with connection.cursor() as asked:
+            asked.execute("SELECT data FROM triggers_event WHERE id = %s", [quick.pk])
+            assert asked.fetchone()[0].isascii()
+
+
+def test_statements_share_a_cursor_inside_the_block_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, plain = [], connection.make_cursor
+
+    def counted(given: Any) -> Any:
+        made.append(given)
+        return plain(given)
+
+    monkeypatch.setattr(connection, "make_cursor", counted)
+    with rows.one_cursor():
+        for _ in range(3):
+            assert rows.found(Event, "id = 0", ()) == []
+        with rows.one_cursor():
+            assert rows.found(Event, "id = 0", ()) == []
+    assert len(made) == 1
+    assert rows.found(Event, "id = 0", ()) == []
+    assert len(made) == 2
+
+
+def test_a_statement_keeps_its_signs() -> None:
+    make_connection(name="100 %")
+    assert [one.name for one in rows.found(Connection, "name LIKE '100 %%' AND source = %s", ["github"])] == ["100 %"]
+    with pytest.raises(DatabaseError), transaction.atomic():
+        rows.found(Connection, "name = %s", [])
+
+
+def test_lines_of_the_journal_are_written_together_or_not_at_all() -> None:
+    def line(number: int) -> journal.Line:
+        return journal.Line("x", number, "", "made", "", "system", NOON)
+
+    with CaptureQueriesContext(connection) as asked, journal.written_together():
+        journal.write(line(1))
+        journal.write(line(2), line(3))
+    assert len(asked) == 1
+    with suppress(RuntimeError), journal.written_together():
+        journal.write(line(4))
+        raise RuntimeError
+    journal.write(line(5))
+    assert list(JournalEntry.objects.order_by("id").values_list("object_id", flat=True)) == [1, 2, 3, 5]

@@ -171,8 +171,13 @@ class ItemFacts:
         return {"kind": self.kind, "key": self.key, "state": dict(self.state), "version": self.version}
 
 
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+
+
 def same(left: Any, right: Any) -> bool:
     """Equality as JSON means it. Python holds True == 1, also inside lists, which would hide a change."""
+    if type(left) is type(right) and type(left) in _PLAIN:
+        return bool(left == right)
     if isinstance(left, bool) or isinstance(right, bool):
         return left is right
     if isinstance(left, list | tuple) and isinstance(right, list | tuple):

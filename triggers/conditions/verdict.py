@@ -103,7 +103,7 @@ def shown(value: object) -> str:
     """
     text = _words(value)
     cut = text[: SHOWN_CHARACTERS + 1]
-    line = "".join(_visible(character) for character in cut)
+    line = cut if cut.isascii() and cut.isprintable() else "".join(_visible(character) for character in cut)
     return line if len(line) <= SHOWN_CHARACTERS else line[: SHOWN_CHARACTERS - 1] + "…"
 
 

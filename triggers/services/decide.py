@@ -12,6 +12,7 @@ from django.db import IntegrityError, InterfaceError, OperationalError, transact
 
 from accounts.actor import Actor
 from dct_site.kernel.crashpoints import crashpoint
+from dct_site.kernel.rows import one_cursor
 from triggers.enums import DeliveryStatus, Suppression
 from triggers.models import Delivery, DeliveryOutcome, PendingDelivery
 from triggers.services import decide_sql, delivery_news
@@ -22,6 +23,7 @@ from triggers.services.decide_plan import Plan, prepare
 from triggers.services.decide_share import next_to_decide
 from triggers.services.decide_suspects import suspects
 from triggers.services.decide_turn import patience, turn
+from triggers.services.delivery_news import Settled
 from triggers.services.standing import pause
 
 log = structlog.get_logger(__name__)
@@ -41,7 +43,7 @@ def decide_pending(*, now: datetime, limit: int = 500) -> int:
     Safe to call from anywhere, any number of times at once. Raises OperationalError or InterfaceError when the database
     is not to be had; what was decided before stays.
     """
-    with turn() as is_ours:
+    with turn() as is_ours, one_cursor():
         if not is_ours and not patience.is_over(_oldest(), now):
             return 0
         return _decide_some(now, limit)
@@ -121,13 +123,12 @@ def _quarantine(delivery: Delivery, now: datetime, wrong: Exception) -> int:
     with transaction.atomic():
         gone, _ = PendingDelivery.objects.filter(pk=delivery.pk).delete()
         if gone:
-            outcome = DeliveryOutcome.objects.create(
-                delivery=delivery,
-                status=DeliveryStatus.ERROR,
-                detail=f"It could not be decided ({type(wrong).__name__}). It is kept as it arrived."[:500],
-                decided_at=now,
+            why = f"It could not be decided ({type(wrong).__name__}). It is kept as it arrived."[:500]
+            settled = Settled(delivery, DeliveryStatus.ERROR, why)
+            DeliveryOutcome.objects.create(
+                delivery=delivery, status=settled.status, detail=settled.detail, decided_at=now
             )
-            delivery_news.tell([(delivery, outcome)])
+            delivery_news.tell([settled], at=now)
     return gone
 
 

@@ -1,12 +1,14 @@
 """Committing a plan: one short transaction that checks what the plan rests on and writes everything or nothing."""
 
+from collections import Counter
 from itertools import groupby
 
 from django.db import transaction
 
 from agents.services.admission import lock_capacity
+from dct_site.kernel import journal
 from dct_site.kernel.crashpoints import crashpoint
-from dct_site.kernel.rows import insert, update
+from dct_site.kernel.rows import append, insert, update
 from dct_site.kernel.wake import Topic, poke_on_commit
 from triggers.enums import DeliveryStatus, Origin
 from triggers.models import (
@@ -24,6 +26,7 @@ from triggers.services.decide_past import newest
 from triggers.services.decide_plan import Plan
 from triggers.services.decide_read import Reading
 from triggers.services.decide_sql import held_pending, held_versions, settle_pending, stored_changes
+from triggers.services.delivery_news import Settled
 from workspaces.models import ContextItem, ItemState
 
 
@@ -39,13 +42,14 @@ def commit(plan: Plan) -> None:
     """
     with transaction.atomic():
         _check(plan)
-        _write_items(plan)
-        _write_events(plan)
-        crashpoint("decide.events_written")
-        _write_states(plan)
-        write_answers(plan)
-        plan.watches.write(plan.now)
-        _settle_deliveries(plan)
+        with journal.written_together():
+            _write_items(plan)
+            _write_events(plan)
+            crashpoint("decide.events_written")
+            _write_states(plan)
+            write_answers(plan)
+            plan.watches.write(plan.now)
+            _settle_deliveries(plan)
         crashpoint("decide.before_commit")
 
 
@@ -144,50 +148,52 @@ def _write_events(plan: Plan) -> None:
     for one in plan.planned:
         one.event.item = one.slot.row if one.slot is not None else None
     insert(one.event for one in plan.planned)
-    insert(
-        SeenChange(connection_id=connection_id, change_key=key, event_id=one.event.pk, seen_at=plan.now)
-        for (connection_id, key), one in _fresh_keys(plan).items()
+    append(
+        SeenChange,
+        ("connection_id", "change_key", "event_id", "seen_at"),
+        [(connection_id, key, one.event.pk, plan.now) for (connection_id, key), one in _fresh_keys(plan).items()],
     )
 
 
 def _write_states(plan: Plan) -> None:
-    insert(
-        ItemState(
-            item=slot.row,
-            version=step.version,
-            state=step.state,
-            changes=step.changes,
-            upstream_version=step.upstream_version,
-            event_id=plan.planned[step.event_at].event.pk,
-            trust_tier=step.trust_tier,
-            at=plan.now,
-        )
-        for slot in plan.shelf.slots
-        for step in slot.steps
+    append(
+        ItemState,
+        ("item_id", "version", "state", "changes", "upstream_version", "event_id", "trust_tier", "at"),
+        [
+            (
+                slot.row.pk,
+                step.version,
+                step.state,
+                step.changes,
+                step.upstream_version,
+                plan.planned[step.event_at].event.pk,
+                step.trust_tier,
+                plan.now,
+            )
+            for slot in plan.shelf.slots
+            for step in slot.steps
+        ],
     )
 
 
 def _settle_deliveries(plan: Plan) -> None:
-    counts: dict[int, int] = {}
-    for one in plan.planned:
-        counts[one.event.delivery_id or 0] = counts.get(one.event.delivery_id or 0, 0) + 1
-    settled = [
-        (reading.delivery, _outcome(reading, counts.get(reading.delivery.pk, 0), plan)) for reading in plan.readings
-    ]
-    insert(outcome for _, outcome in settled)
-    delivery_news.tell(settled)
-    settle_pending([reading.delivery.pk for reading in plan.readings])
-    if any(reading.delivery.origin == Origin.REPLAY for reading in plan.readings):
+    counts = Counter(one.event.delivery_id for one in plan.planned)
+    settled = [_settled(reading, plan) for reading in plan.readings]
+    append(
+        DeliveryOutcome,
+        ("delivery_id", "status", "reason", "detail", "event_count", "decided_at"),
+        [
+            (one.delivery.pk, one.status, reading.refusal, one.detail, counts[one.delivery.pk], plan.now)
+            for one, reading in zip(settled, plan.readings, strict=True)
+        ],
+    )
+    delivery_news.tell(settled, at=plan.now)
+    settle_pending([one.delivery.pk for one in settled])
+    if any(one.delivery.origin == Origin.REPLAY for one in settled):
         # A bulk replay may wait for these answers before it asks about more.
         poke_on_commit(Topic.REPLAY)
 
 
-def _outcome(reading: Reading, event_count: int, plan: Plan) -> DeliveryOutcome:
-    return DeliveryOutcome(
-        delivery=reading.delivery,
-        status=DeliveryStatus.REFUSED if reading.refusal else DeliveryStatus.DECIDED,
-        reason=reading.refusal,
-        detail=reading.detail or plan.details.get(reading.delivery.pk, ""),
-        event_count=event_count,
-        decided_at=plan.now,
-    )
+def _settled(reading: Reading, plan: Plan) -> Settled:
+    status = DeliveryStatus.REFUSED if reading.refusal else DeliveryStatus.DECIDED
+    return Settled(reading.delivery, status, reading.detail or plan.details.get(reading.delivery.pk, ""))

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from itertools import count
 
-from agents.models import Limits
 from agents.selectors.backlog import turns_after
+from agents.services.admission.limits import BOUNDS
 from triggers.enums import Origin
 from triggers.models import Event
 from triggers.services import decide_sql
@@ -18,6 +18,9 @@ from triggers.services.decide_answers import Answer
 from triggers.services.decide_plan import Plan
 from triggers.services.execution_start import start_key
 from triggers.sources import registry
+
+NEVER_OLD = timedelta(seconds=BOUNDS["backlog_after_s"][0])
+"""Younger than the limit may be set to."""
 
 
 def give_turns(plan: Plan) -> None:
@@ -29,8 +32,11 @@ def give_turns(plan: Plan) -> None:
     begun = [(one.event, answer) for one, answer in plan.begun if one.event.origin == Origin.LIVE]
     if not begun:
         return
+    aged = [(event, answer, plan.now - known_since(event)) for event, answer in begun]
+    if max(age for _, _, age in aged) < NEVER_OLD:
+        return
     limits = decide_sql.limits()
-    old = [(event, answer, age) for event, answer in begun if (age := plan.now - known_since(event)) > _after(limits)]
+    old = [(event, answer, age) for event, answer, age in aged if age > timedelta(seconds=limits.backlog_after_s)]
     if not old:
         return
     turns = _turns({start_key(answer.candidate.id) for _, answer, _ in old})
@@ -48,10 +54,6 @@ def known_since(event: Event) -> datetime:
     """
     is_fetched = event.source in registry and registry.get(event.source).poller is not None
     return min(event.time, event.accepted_at) if is_fetched else event.accepted_at
-
-
-def _after(limits: Limits) -> timedelta:
-    return timedelta(seconds=limits.backlog_after_s)
 
 
 def _turns(keys: set[str]) -> Mapping[str, Iterator[int]]:

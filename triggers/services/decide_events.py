@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from accounts.enums import Source
+from dct_site.kernel.rows import made
 from triggers.enums import Origin
 from triggers.models import Delivery, Event, WebhookEndpoint
 from triggers.services.decide_changes import change_key
@@ -32,7 +33,8 @@ class Maker:
         touched = slot.differences(parsed.state) if slot is not None and not is_late else {}
         changes = parsed.changes if parsed.changes is not None else touched
         known = slot.row.state if slot is not None else {}
-        event = Event(
+        event = made(
+            Event,
             delivery_id=delivery.pk,
             connection_id=delivery.connection_id,
             external_id=parsed.external_id[:300],

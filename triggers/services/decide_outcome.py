@@ -8,7 +8,7 @@ from accounts.actor import Actor
 from agents.models import StartRequest
 from agents.services.admission import request_starts
 from dct_site.kernel import journal, moves
-from dct_site.kernel.rows import insert, update
+from dct_site.kernel.rows import append, insert, made, update
 from triggers.enums import FiringRole
 from triggers.models import Decision, Execution, Firing
 from triggers.services import executions, steps
@@ -19,31 +19,40 @@ from triggers.services.decide_sql import mark_fired
 from triggers.services.execution_start import EXECUTION_START, start_key
 
 MOST_NAMED = 50
+_DECIDED = (
+    *("event_id", "trigger_id", "revision_id", "outcome", "suppressed_by", "until", "detail", "because", "facts"),
+    *("generation", "at"),
+)
 
 
 def write_answers(plan: Plan) -> None:
     """Write them in the caller's transaction; the events are stored already."""
-    insert(
-        Decision(
-            event=one.event,
-            trigger_id=answer.candidate.id,
-            revision_id=answer.candidate.revision_id,
-            outcome=answer.outcome,
-            suppressed_by=answer.suppressed_by,
-            until=answer.until,
-            detail=answer.detail,
-            because=answer.because,
-            facts=_facts(answer),
-            generation=plan.generation,
-            at=plan.now,
-        )
-        for one in plan.planned
-        for answer in one.answers
+    append(
+        Decision,
+        _DECIDED,
+        [
+            (
+                one.event.pk,
+                answer.candidate.id,
+                answer.candidate.revision_id,
+                answer.outcome,
+                answer.suppressed_by,
+                answer.until,
+                answer.detail,
+                answer.because,
+                _facts(answer),
+                plan.generation,
+                plan.now,
+            )
+            for one in plan.planned
+            for answer in one.answers
+        ],
     )
     _mark_fired(plan)
     begun = insert(_execution(one, answer, plan.now) for one, answer in plan.begun)
     ids = {id(answer): execution.pk for execution, (_, answer) in zip(begun, plan.begun, strict=True)}
-    insert(_firing(one, answer, ids) for one, answer in plan.fired)
+    firings = [_firing(one, answer, ids) for one, answer in plan.fired]
+    append(Firing, ("trigger_id", "event_id", "execution_id", "role"), firings)
     steps.lay_out(begun)
     journal.write(*(_line(one, plan.now) for one in plan.planned))
     if begun:
@@ -52,13 +61,13 @@ def write_answers(plan: Plan) -> None:
     _displace(plan, ids)
 
 
-def _firing(one: Planned, answer: Answer, ids: Mapping[int, int]) -> Firing:
+def _firing(one: Planned, answer: Answer, ids: Mapping[int, int]) -> tuple[int, int, int, FiringRole]:
     """``ids``: {identity of an answer: the execution that it began}."""
     if answer.joins is None:
         role, execution_id = FiringRole.PRIMARY, ids[id(answer)]
     else:
         role, execution_id = FiringRole.MERGED, _execution_id(answer.joins, ids)
-    return Firing(trigger_id=answer.candidate.id, event=one.event, execution_id=execution_id, role=role)
+    return answer.candidate.id, one.event.pk, execution_id, role
 
 
 def _execution_id(work: Work, ids: Mapping[int, int]) -> int:
@@ -89,16 +98,16 @@ def _mark_fired(plan: Plan) -> None:
     for one, answer in plan.fired:
         key, at = answer.candidate.id, one.event.accepted_at
         latest[key] = max(latest.get(key, at), at)
-    for key in sorted(latest):
-        mark_fired(key, latest[key])
+    mark_fired(latest)
 
 
 def _execution(one: Planned, answer: Answer, now: datetime) -> Execution:
     limits = answer.candidate.document.limits
-    return Execution(
+    return made(
+        Execution,
         trigger_id=answer.candidate.id,
         revision_id=answer.candidate.revision_id,
-        event=one.event,
+        event_id=one.event.pk,
         item_id_at_start=one.event.item_id,
         priority=answer.candidate.document.priority,
         max_attempts=limits.max_attempts,
@@ -115,7 +124,8 @@ def _expires_at(answer: Answer, now: datetime) -> datetime:
 
 def _ask_for_starts(plan: Plan, begun: list[Execution]) -> None:
     wishes = [
-        StartRequest(
+        made(
+            StartRequest,
             kind=EXECUTION_START,
             subject_id=execution.pk,
             priority=execution.priority,

@@ -4,7 +4,7 @@
 waiting meanwhile, the door among them.)
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from django.db import connection
 
 from accounts.models import Connection, User
 from agents.models import Limits
-from dct_site.kernel.rows import Row, found
+from dct_site.kernel.rows import Row, cursor, found
 from triggers.models import Delivery, Trigger, TriggerRevision, WebhookEndpoint
 from triggers.selectors.standings import ASKED
 from workspaces.models import ContextItem
@@ -40,9 +40,9 @@ _LISTENED = (
 
 def oldest_pending(most: int) -> list[int]:
     """The ids of so many deliveries that wait for a decision, oldest first."""
-    with connection.cursor() as cursor:
-        cursor.execute(_OLDEST, [most])
-        return [pk for (pk,) in cursor.fetchall()]
+    with cursor() as asked:
+        asked.execute(_OLDEST, [most])
+        return [pk for (pk,) in asked.fetchall()]
 
 
 def limits() -> Limits:
@@ -110,12 +110,12 @@ def asked_triggers(ids: Collection[int]) -> list[Trigger]:
 
 def listened_to(connection_ids: Collection[int], item_ids: Collection[int]) -> list[tuple[int, int | None]]:
     """(connection id, item id) of the listeners to one of the connections as a whole, or to one of the items."""
-    with connection.cursor() as cursor:
-        cursor.execute(
+    with cursor() as asked:
+        asked.execute(
             _LISTENED.format(_marks(connection_ids) or "NULL", _marks(item_ids) or "NULL"),
             [*connection_ids, *item_ids],
         )
-        return list(cursor.fetchall())
+        return list(asked.fetchall())
 
 
 def held_pending(ids: Collection[int]) -> set[int]:
@@ -128,9 +128,9 @@ def held_pending(ids: Collection[int]) -> set[int]:
 
 def settle_pending(ids: Collection[int]) -> None:
     """These deliveries wait no longer."""
-    with connection.cursor() as cursor:
+    with cursor() as asked:
         for part in _parts(sorted(ids)):
-            cursor.execute(_SETTLED.format(_marks(part)), part)
+            asked.execute(_SETTLED.format(_marks(part)), part)
 
 
 def held_versions(item_ids: Collection[int]) -> dict[int, int]:
@@ -151,11 +151,13 @@ def stored_changes(keys: Collection[tuple[int, str]]) -> dict[tuple[int, str], i
     return found
 
 
-def mark_fired(trigger_id: int, at: datetime) -> None:
-    """The trigger's last firing was at this time, unless there was a later one."""
-    adapted = connection.ops.adapt_datetimefield_value(at)
-    with connection.cursor() as cursor:
-        cursor.execute(_FIRED, [adapted, trigger_id, adapted])
+def mark_fired(latest: Mapping[int, datetime]) -> None:
+    """The last firing of each trigger, {its id: when}, was at this time, unless there was a later one."""
+    adapt = connection.ops.adapt_datetimefield_value
+    rows = [(adapt(at), trigger_id, adapt(at)) for trigger_id, at in sorted(latest.items())]
+    if rows:
+        with cursor() as asked:
+            asked.executemany(_FIRED, rows)
 
 
 def _by_id(model: type[Row], ids: Collection[Any]) -> list[Row]:
@@ -165,10 +167,10 @@ def _by_id(model: type[Row], ids: Collection[Any]) -> list[Row]:
 def _asked(statement: str, values: Sequence[Value], *before: Value) -> list[tuple[Any, ...]]:
     """What a statement says about many values; ``before`` are those that stand before them."""
     rows: list[tuple[Any, ...]] = []
-    with connection.cursor() as cursor:
+    with cursor() as asked:
         for part in _parts(values):
-            cursor.execute(statement.format(_marks(part)), [*before, *part])
-            rows += cursor.fetchall()
+            asked.execute(statement.format(_marks(part)), [*before, *part])
+            rows += asked.fetchall()
     return rows
 
 

@@ -3,6 +3,7 @@
 from django.db import connection
 from django.db.models import F
 
+from dct_site.kernel.rows import cursor
 from triggers.models import Generation
 
 
@@ -20,9 +21,10 @@ def hold() -> int:
 
 
 def _asked(lock: str) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT value FROM triggers_generation WHERE id = 1{lock}")  # noqa: S608 - one of two words
-        return int(cursor.fetchone()[0])
+    with cursor() as asked:
+        asked.execute(f"SELECT value FROM triggers_generation WHERE id = 1{lock}")  # noqa: S608 - one of two words
+        ((value,),) = asked.fetchall()
+    return int(value)
 
 
 def bump() -> int:

@@ -9,6 +9,7 @@ import gc
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from threading import Thread
 from typing import Any
 
@@ -45,7 +46,7 @@ class Candidate:
     raw: Mapping[str, Any]
     document: Document
 
-    @property
+    @cached_property
     def id(self) -> int:
         return int(self.trigger.pk)
 

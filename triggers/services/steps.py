@@ -6,17 +6,17 @@ from datetime import datetime
 from django.db.models import Value
 from django.db.models.functions import Coalesce
 
-from dct_site.kernel.rows import insert
+from dct_site.kernel.rows import append
 from triggers.enums import ExecutionStatus, StepName, StepStatus
 from triggers.models import Attempt, Execution, ExecutionStep
 
 
 def lay_out(executions: Iterable[Execution]) -> None:
     """Make the rows of all steps of new executions."""
-    insert(
-        ExecutionStep(execution=execution, name=name, position=position)
-        for execution in executions
-        for position, name in enumerate(StepName)
+    append(
+        ExecutionStep,
+        ("execution_id", "name", "position"),
+        [(execution.pk, name, position) for execution in executions for position, name in enumerate(StepName)],
     )
 
 
@@ -50,7 +50,7 @@ def break_off(execution: Execution, *, at: datetime, error: str) -> None:
 
 def begin_attempt(execution: Execution, *, at: datetime) -> None:
     """Open the attempt, once: its number comes with the move that began it."""
-    insert([Attempt(execution=execution, number=execution.attempt, started_at=at)])
+    append(Attempt, ("execution_id", "number", "started_at"), [(execution.pk, execution.attempt, at)])
 
 
 def end_attempt(execution: Execution, *, at: datetime, outcome: ExecutionStatus, error: str = "") -> None:

@@ -66,7 +66,8 @@ def request_start(
 
 def request_starts(*, wishes: Sequence[StartRequest], now: datetime) -> list[StartRequest]:
     """Wish for capacity for many subjects at once that nobody can have asked for before (rows of this transaction)."""
-    with transaction.atomic():
+    # No savepoint: what fails here fails the caller's transaction.
+    with transaction.atomic(savepoint=False):
         made = insert(wishes)
         moves.born(*made, now=now)
         wake.poke_on_commit(wake.Topic.ADMIT)

@@ -5,6 +5,8 @@ process the turn is handed over in order, the door first; between processes ever
 the door may hold shut, and the file's lock decides the rest.
 """
 
+from functools import lru_cache
+from sqlite3 import dbapi2
 from typing import Any
 
 from django.db.backends.sqlite3 import base
@@ -30,6 +32,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
             self._turnstile.close()
         self._turnstile = None if self.is_in_memory_db() else Turnstile(str(self.settings_dict["NAME"]))
         return connection
+
+    def create_cursor(self, name: Any = None) -> Any:  # noqa: ARG002 - only PostgreSQL names cursors
+        return self.connection.cursor(factory=Cursor)
 
     def _start_transaction_under_autocommit(self) -> None:
         self._turn = turns.take(Turn.WORK)
@@ -66,3 +71,20 @@ class DatabaseWrapper(base.DatabaseWrapper):
         turn, self._turn = self._turn, None
         if turn is not None:
             turn.release()
+
+
+class Cursor(base.SQLiteCursorWrapper):
+    """Rewrites the placeholders of a statement once, not each time."""
+
+    def execute(self, query: str, params: Any = None) -> Any:
+        if type(params) in (list, tuple) and len(query) <= _LONGEST_KEPT:
+            return dbapi2.Cursor.execute(self, _with_question_marks(query), params)
+        return super().execute(query, params)
+
+
+_LONGEST_KEPT = 20_000
+
+
+@lru_cache(maxsize=512)
+def _with_question_marks(query: str) -> str:
+    return str(base.FORMAT_QMARK_REGEX.sub("?", query).replace("%%", "%"))

@@ -146,7 +146,7 @@ def test_a_change_that_was_reported_meanwhile_is_noticed_before_anything_is_writ
 def test_an_older_firing_does_not_take_the_place_of_a_later_one() -> None:
     trigger = make_trigger()
     for at, last in ((after(60), after(60)), (NOON, after(60)), (after(61), after(61))):
-        mark_fired(trigger.pk, at)
+        mark_fired({trigger.pk: at})
         trigger.refresh_from_db()
         assert trigger.last_fired_at == last
 
