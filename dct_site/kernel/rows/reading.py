@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any, cast
 
-from django.db import connection, models
+from django.db import DEFAULT_DB_ALIAS, connection, models
 
 from dct_site.kernel.rows.cursors import cursor
 from dct_site.kernel.rows.making import Row, with_values
@@ -41,7 +41,7 @@ class _Plan:
         for name, back in self._backs:
             held[name] = back(held[name])
         row = with_values(self._model, held)
-        row._state.adding, row._state.db = False, connection.alias
+        row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
         return row
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from django.db import connection, models
+from django.db import DEFAULT_DB_ALIAS, connection, connections, models
 from django.db.backends.base.operations import BaseDatabaseOperations
 
 from dct_site.kernel.rows.cursors import cursor
@@ -27,12 +27,12 @@ def insert(rows: Iterable[Row]) -> list[Row]:
     made = list(rows)
     if not made:
         return made
-    plan = _row_plan(type(made[0]), connection.vendor, made[0].pk is None)
-    ops = connection.ops  # of this thread's connection
-    keys = _inserted(plan.insert, [_values(row.__dict__, plan.ways, ops) for row in made])
+    database = connections[DEFAULT_DB_ALIAS]  # this thread's, looked for once
+    plan = _row_plan(type(made[0]), database.vendor, made[0].pk is None)
+    keys = _inserted(plan.insert, [_values(row.__dict__, plan.ways, database.ops) for row in made])
     for row, key in zip(made, keys, strict=True):
-        row.pk = key
-        row._state.adding, row._state.db = False, connection.alias
+        row.__dict__[plan.key] = key
+        row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
     return made
 
 
@@ -43,9 +43,9 @@ def append(model: type[models.Model], names: Sequence[str], rows: Iterable[Seque
     As ``insert``, for rows that nobody needs as objects. Fields that are not named take their default, and one whose
     default is made anew each time (a clock's) must be named: raises ValueError. Raises IntegrityError.
     """
-    plan = _append_plan(model, connection.vendor, tuple(names))
-    ops = connection.ops
-    return _inserted(plan.insert, [plan.values(row, ops) for row in rows])
+    database = connections[DEFAULT_DB_ALIAS]
+    plan = _append_plan(model, database.vendor, tuple(names))
+    return _inserted(plan.insert, [plan.values(row, database.ops) for row in rows])
 
 
 def update(rows: Iterable[models.Model], names: Sequence[str]) -> None:
@@ -53,10 +53,10 @@ def update(rows: Iterable[models.Model], names: Sequence[str]) -> None:
     changed = list(rows)
     if not changed:
         return
-    plan = _swap_plan(type(changed[0]), connection.vendor, tuple(names), ())
-    ops = connection.ops
+    database = connections[DEFAULT_DB_ALIAS]
+    plan = _swap_plan(type(changed[0]), database.vendor, tuple(names), ())
     with cursor() as asked:
-        asked.executemany(plan.statement, [_values(row.__dict__, plan.ways, ops) for row in changed])
+        asked.executemany(plan.statement, [_values(row.__dict__, plan.ways, database.ops) for row in changed])
 
 
 def swap(row: models.Model, values: Mapping[str, Any], *, where: Mapping[str, Any]) -> bool:
@@ -64,13 +64,11 @@ def swap(row: models.Model, values: Mapping[str, Any], *, where: Mapping[str, An
 
     By names of fields; no expressions. The row in memory stays as it is.
     """
-    plan = _swap_plan(type(row), connection.vendor, tuple(values), tuple(where))
-    given = [*values.values(), row.pk, *where.values()]
-    ops = connection.ops
+    database = connections[DEFAULT_DB_ALIAS]
+    plan = _swap_plan(type(row), database.vendor, tuple(values), tuple(where))
+    given = zip([*values.values(), row.pk, *where.values()], plan.ways, strict=True)
     with cursor() as asked:
-        asked.execute(
-            plan.statement, [_prepared(value, way, ops) for value, (_, way) in zip(given, plan.ways, strict=True)]
-        )
+        asked.execute(plan.statement, [_prepared(value, way, database.ops) for value, (_, way) in given])
         return bool(asked.rowcount == 1)
 
 
@@ -122,6 +120,7 @@ class _RowPlan:
 
     insert: _Insert
     ways: Ways
+    key: str
 
 
 @cache
@@ -132,7 +131,7 @@ def _row_plan(model: type[models.Model], vendor: str, numbers_itself: bool) -> _
         for field in model._meta.concrete_fields
         if (field.has_default() or not field.has_db_default()) and not (numbers_itself and field is pk)
     ]
-    return _RowPlan(_Insert.of(model, fields), [(field.attname, way_to(field, vendor)) for field in fields])
+    return _RowPlan(_Insert.of(model, fields), [(field.attname, way_to(field, vendor)) for field in fields], pk.attname)
 
 
 @dataclass(frozen=True, slots=True)
