@@ -20,8 +20,8 @@ from triggers.enums import Outcome, Suppression
 from triggers.models import Event, Trigger
 from triggers.selectors.events import events_heard_by, events_visible_to
 from triggers.selectors.triggers import revisions_visible_to
-from triggers.services.backtest import Slice
 from triggers.services.backtest_aside import aside
+from triggers.services.backtest_progress import Slice
 from triggers.services.dry_run import MOST, Tried, try_on_events, try_on_payload
 
 DEFAULT_LAST = 20
@@ -95,7 +95,7 @@ class BacktestInput(Input):
 
     since = serializers.DateTimeField()
     until = serializers.DateTimeField()
-    cursor = LineField(required=False, default="", allow_blank=True, max_length=200_000)
+    cursor = LineField(required=False, default="", allow_blank=True, max_length=400_000)
     revision = WholeField(min_value=1, max_value=2**31 - 1, required=False, allow_null=True, default=None)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -106,10 +106,14 @@ class BacktestInput(Input):
 
 
 class FoundSerializer(serializers.Serializer[Any]):
-    """One event that fires here or there."""
+    """One event that fires here or there, or a silence that it began."""
 
     event = serializers.IntegerField()
     mark = serializers.ChoiceField(choices=["gained", "lost", "same"])
+    over_at = serializers.DateTimeField(
+        allow_null=True,
+        help_text="When the time was up that this event began, where that fires; null: it fires itself.",
+    )
 
 
 class QueueingSerializer(serializers.Serializer[Any]):
@@ -140,13 +144,31 @@ class BacktestAnswer(serializers.Serializer[Any]):
     same = serializers.IntegerField(source="progress.same")
     suppressed = serializers.IntegerField(source="progress.suppressed")
     undecided = serializers.IntegerField(source="progress.undecided", help_text="It could not tell.")
+    silences = serializers.IntegerField(
+        source="progress.silences", help_text="Of those that fire, so many because the time of a watch was up."
+    )
+    unwatched = serializers.IntegerField(
+        source="progress.unwatched", help_text="Events that would have armed one watch more than a trigger may have."
+    )
+    still_running = serializers.IntegerField(
+        source="progress.still_running", help_text="Watches that had not come to their end with the window."
+    )
+    earlier = serializers.IntegerField(
+        source="progress.earlier", help_text="Events before the window that were looked at for what they armed."
+    )
+    is_earlier_cut = serializers.BooleanField(
+        source="progress.is_earlier_cut", help_text="More came in the time that it waits for than were looked at."
+    )
     unknown = serializers.IntegerField(source="progress.unknown", help_text="The item's state is no longer kept.")
     found = serializers.SerializerMethodField(help_text="The newest of them, newest first.")
     queue = QueueingSerializer(allow_null=True)
 
     @extend_schema_field(FoundSerializer(many=True))
     def get_found(self, one: Slice) -> Any:
-        return [{"event": event_id, "mark": mark} for event_id, mark in one.newest_first]
+        return [
+            {"event": event_id, "mark": mark, "over_at": over_at or None}
+            for event_id, mark, over_at in one.newest_first
+        ]
 
 
 class TryingActions(ReadingViewSet):
@@ -181,7 +203,8 @@ class TryingActions(ReadingViewSet):
         row = self.get_object()
         wanted = self.body(BacktestInput)
         document = self._document(row, wanted.pop("revision"))
-        return Response(BacktestAnswer(aside.backtest(trigger=row, document=document, by=self.user, **wanted)).data)
+        found = aside.backtest(trigger=row, document=document, by=self.user, now=self.now, **wanted)
+        return Response(BacktestAnswer(found).data)
 
     def _document(self, row: Trigger, number: int | None) -> dict[str, Any]:
         if number is None:

@@ -113,6 +113,6 @@ _JUDGED = (
         "data",
         "changes",
     ),
-    *("item_version", "is_late", "hop", "accepted_at", "decided_at", "purged_at"),
+    *("item_version", "is_late", "hop", "accepted_at", "decided_at", "purged_at", "replay_of"),
     *("item__kind", "item__external_key", "item__parent_id"),
 )

@@ -21,7 +21,7 @@ from django.conf import settings
 
 from accounts.models import User
 from triggers.models import Trigger
-from triggers.services.backtest import Slice
+from triggers.services.backtest_progress import Slice
 from triggers.services.backtest_wire import question, read_answer
 
 MOST_WAITING = 3
@@ -134,13 +134,14 @@ class Aside:
         by: User,
         since: datetime,
         until: datetime,
+        now: datetime,
         cursor: str = "",
     ) -> Slice:
         """The first slice of a run, or the one that ``cursor`` asks for; see ``backtest``.
 
         Raises Busy, InvalidDocument, StaleCursor, and Broken where the child ended over it.
         """
-        line = question(trigger=trigger, document=document, by=by, since=since, until=until, cursor=cursor)
+        line = question(trigger=trigger, document=document, by=by, since=since, until=until, now=now, cursor=cursor)
         with self._place(by.pk):
             return read_answer(self.worker.ask(line), since=since, until=until)
 

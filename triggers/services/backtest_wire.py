@@ -9,7 +9,8 @@ from typing import Any
 from accounts.models import User
 from triggers.conditions.schema import Problem
 from triggers.models import Trigger
-from triggers.services.backtest import Progress, Slice, StaleCursor, backtest
+from triggers.services.backtest import StaleCursor, backtest
+from triggers.services.backtest_progress import Progress, Slice
 from triggers.services.backtest_queue import Queueing
 from triggers.services.validation import InvalidDocument
 
@@ -19,7 +20,14 @@ class Broken(Exception):
 
 
 def question(
-    *, trigger: Trigger, document: Mapping[str, Any], by: User, since: datetime, until: datetime, cursor: str
+    *,
+    trigger: Trigger,
+    document: Mapping[str, Any],
+    by: User,
+    since: datetime,
+    until: datetime,
+    now: datetime,
+    cursor: str,
 ) -> bytes:
     """One line."""
     asked = {
@@ -28,6 +36,7 @@ def question(
         "by": by.pk,
         "since": since.isoformat(),
         "until": until.isoformat(),
+        "now": now.isoformat(),
         "cursor": cursor,
     }
     return json.dumps(asked).encode() + b"\n"
@@ -36,7 +45,7 @@ def question(
 def answer(line: bytes, *, for_s: float) -> bytes:
     """Do what a question asks, for about ``for_s`` seconds; one line."""
     asked = json.loads(line)
-    since, until = (datetime.fromisoformat(asked[name]) for name in ("since", "until"))
+    since, until, now = (datetime.fromisoformat(asked[name]) for name in ("since", "until", "now"))
     try:
         found = backtest(
             trigger=Trigger.objects.select_related("published").get(pk=asked["trigger"]),
@@ -44,6 +53,7 @@ def answer(line: bytes, *, for_s: float) -> bytes:
             by=User.objects.get(pk=asked["by"]),
             since=since,
             until=until,
+            now=now,
             cursor=asked["cursor"],
             for_s=for_s,
         )
@@ -69,11 +79,10 @@ def read_answer(line: bytes, *, since: datetime, until: datetime) -> Slice:
         raise InvalidDocument([Problem(*one) for one in said["problems"]])
     if "stale" in said:
         raise StaleCursor(said["stale"])
-    progress = said["progress"]
     return Slice(
         since=since,
         until=until,
-        progress=Progress(**{**progress, "found": [(event_id, mark) for event_id, mark in progress["found"]]}),
+        progress=Progress.read(said["progress"]),
         cursor=said["cursor"],
         queue=Queueing(**said["queue"]) if said["queue"] is not None else None,
         compared_with=said["compared_with"],

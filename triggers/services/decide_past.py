@@ -69,7 +69,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class _Mark:
+class Mark:
     """What is known of a stored event before it is read."""
 
     pk: int
@@ -82,8 +82,8 @@ class Stored:
     """The stored events that a batch looks at, each read once."""
 
     def __init__(self) -> None:
-        self._marks: dict[tuple[Scope, int | None], list[_Mark]] = {}
-        self._seen: dict[int, Seen] = {}
+        self._marks: dict[tuple[Scope, int | None], list[Mark]] = {}
+        self.seen: dict[int, Seen] = {}
 
     @property
     def read(self) -> dict[Scope, int | None]:
@@ -96,7 +96,7 @@ class Stored:
         """The counted events of a scope after a time and before an event, newest first; and what they lack, if
         anything, to be all.
         """
-        marks = self._marks_of(scope, before)
+        marks = self.marks_of(scope, before)
         return self._read_all(
             [mark for mark in marks[:MOST] if mark.is_counted and mark.accepted_at > since],
             is_cut=len(marks) > MOST and marks[MOST].accepted_at > since,
@@ -104,33 +104,30 @@ class Stored:
 
     def after(self, scope: Scope, armed_by: int, until: datetime, before: int | None) -> tuple[list[Seen], str]:
         """The counted events of a scope between two, accepted before a time; as `since` does."""
-        marks = self._marks_of(scope, before)
+        marks = self.marks_of(scope, before)
         return self._read_all(
             [mark for mark in marks[:MOST] if mark.is_counted and mark.pk > armed_by and mark.accepted_at < until],
             is_cut=len(marks) > MOST and marks[MOST].pk > armed_by,
         )
 
-    def _read_all(self, inside: "list[_Mark]", *, is_cut: bool) -> tuple[list[Seen], str]:
-        self._load([mark.pk for mark in inside if not mark.is_purged])
-        seen = [self._seen[mark.pk] for mark in inside if mark.pk in self._seen]
+    def _read_all(self, inside: Sequence[Mark], *, is_cut: bool) -> tuple[list[Seen], str]:
+        self.load([mark.pk for mark in inside if not mark.is_purged])
+        seen = [self.seen[mark.pk] for mark in inside if mark.pk in self.seen]
         if is_cut:
             return seen, f"it has more than {MOST} events, and only these are looked at"
         return seen, "what some of its events said is no longer kept" if len(seen) < len(inside) else ""
 
-    def _marks_of(self, scope: Scope, before: int | None) -> "list[_Mark]":
+    def marks_of(self, scope: Scope, before: int | None) -> Sequence[Mark]:
+        """The events of a scope before one, newest first, one more than are looked at."""
         marks = self._marks.get((scope, before))
         if marks is None:
-            rows = _events_of(scope) if before is None else _events_of(scope).filter(pk__lt=before)
-            columns = rows.values_list("pk", "accepted_at", "origin", "target_trigger_id", "purged_at")[: MOST + 1]
-            marks = [
-                _Mark(pk, at, origin in COUNTED and target is None, purged_at is not None)
-                for pk, at, origin, target, purged_at in columns
-            ]
-            self._marks[scope, before] = marks
+            rows = events_of(scope) if before is None else events_of(scope).filter(pk__lt=before)
+            marks = self._marks[scope, before] = marks_in(rows[: MOST + 1])
         return marks
 
-    def _load(self, ids: Iterable[int]) -> None:
-        missing = [pk for pk in ids if pk not in self._seen]
+    def load(self, ids: Iterable[int]) -> None:
+        """Read those that are not read yet, with the states of their items then."""
+        missing = [pk for pk in ids if pk not in self.seen]
         if not missing:
             return
         rows = list(Event.objects.filter(pk__in=missing).select_related("item"))
@@ -139,15 +136,25 @@ class Stored:
             item_id__in={item_id for item_id, _ in versions}, version__in={version for _, version in versions}
         )
         states = {(state.item_id, state.version): state.state for state in known}
-        self._seen |= {row.pk: Seen(row, event_facts(row), _item_facts(row, states)) for row in rows}
+        self.seen |= {row.pk: Seen(row, event_facts(row), _item_facts(row, states)) for row in rows}
+
+
+def marks_in(rows: QuerySet[Event]) -> list[Mark]:
+    """What is known of events before they are read, in their order."""
+    columns = rows.values_list("pk", "accepted_at", "origin", "target_trigger_id", "purged_at")
+    return [
+        Mark(pk, at, origin in COUNTED and target is None, purged_at is not None)
+        for pk, at, origin, target, purged_at in columns
+    ]
 
 
 def newest(scopes: Iterable[Scope]) -> dict[Scope, int | None]:
     """{scope: its newest event} as it is now."""
-    return {scope: _events_of(scope).values_list("pk", flat=True).first() for scope in scopes}
+    return {scope: events_of(scope).values_list("pk", flat=True).first() for scope in scopes}
 
 
-def _events_of(scope: Scope) -> QuerySet[Event]:
+def events_of(scope: Scope) -> QuerySet[Event]:
+    """The events of a scope, newest first."""
     return Event.objects.filter(**{_COLUMNS[scope[0]]: scope[1]}).order_by("-pk")
 
 

@@ -1,7 +1,6 @@
 """Armed absences as a batch of events sees them: which it arms, which it disarms, and what the commit must find so.
 
-An event arms where no time that it would fall into runs already for its item; where the absence counts from the last
-such event, it ends that one and arms anew. One that breaks the silence while the time runs disarms.
+What an event does to them is said in ``watch_rules``.
 """
 
 from collections import Counter, defaultdict
@@ -11,30 +10,18 @@ from datetime import datetime
 
 from dct_site.kernel import moves
 from dct_site.kernel.rows import insert
-from triggers.conditions.absences import absences
 from triggers.conditions.facts import EventFacts, ItemFacts
 from triggers.conditions.leaves.absence import Wanted
 from triggers.enums import WatchStatus
-from triggers.matching.program import compiled
-from triggers.matching.questions import Answer as Program
 from triggers.models import Watch
 from triggers.services.decide_answers import Planned
 from triggers.services.decide_items import Shelf, Slot
 from triggers.services.decide_past import is_counted
 from triggers.services.matching import Candidate
+from triggers.services.watch_rules import Absence, absences_of, too_many
 
 MOST_ARMED = 1_000
 """Of one trigger at a time. What would arm one more is answered with an error."""
-BROKEN, ANEW = "What it waited for came.", "It counts from a later event."
-
-
-@dataclass(frozen=True)
-class _Absence:
-    """What one absence of a trigger waits for, ready to be asked."""
-
-    want: Wanted
-    after: Program
-    without: Program
 
 
 @dataclass(eq=False)
@@ -43,6 +30,10 @@ class Running:
 
     row: Watch
     ended_by: Planned | None = None
+
+    @property
+    def due_at(self) -> datetime:
+        return self.row.due_at
 
 
 Place = tuple[int, int, str]
@@ -53,7 +44,7 @@ class Watches:
     """What a batch knows of armed absences, and does to them. Asks nothing where no trigger waits for silence."""
 
     def __init__(self, candidates: Iterable[Candidate], shelf: Shelf) -> None:
-        self._waits = {one.id: found for one in candidates if (found := _absences(one))}
+        self._waits = {one.id: found for one in candidates if (found := absences_of(one.raw.get("conditions")))}
         self._item_ids = [slot.row.pk for slot in shelf.slots if not slot.is_new] if self._waits else []
         self._running: dict[Place, list[Running]] = defaultdict(list)
         rows = armed(self._waits, self._item_ids)
@@ -73,29 +64,23 @@ class Watches:
             return ""
         problem = ""
         for absence in self._waits.get(one.id, ()):
-            breaks = absence.without(event, item) is True
-            arms = absence.after(event, item) is True
+            breaks, arms = absence.bears(event, item)
             if breaks or arms:
                 self.trigger_ids.add(one.id)
-                problem = self._apply(one, planned, slot, absence.want, breaks=breaks, arms=arms) or problem
+                problem = self._apply(one, planned, slot, absence, (breaks, arms)) or problem
         return problem
 
     def would(self, one: Candidate, event: EventFacts, item: ItemFacts | None) -> tuple[tuple[Wanted, ...], bool]:
         """The absences that an event would arm, and whether it would disarm any; nothing is noted."""
-        waits = self._waits.get(one.id, ())
-        arms = tuple(absence.want for absence in waits if absence.after(event, item) is True)
-        return arms, any(absence.without(event, item) is True for absence in waits)
+        bears = [(absence.want, *absence.bears(event, item)) for absence in self._waits.get(one.id, ())]
+        return tuple(want for want, _, arms in bears if arms), any(breaks for _, breaks, _ in bears)
 
-    def _apply(self, one: Candidate, planned: Planned, slot: Slot, want: Wanted, *, breaks: bool, arms: bool) -> str:
-        at = planned.event.accepted_at
-        place = (one.id, -id(slot) if slot.is_new else int(slot.row.pk), want.name)
-        # One whose time was up before this event, and which the clock has not found yet, is no longer touched.
-        running = [found for found in self._running[place] if found.row.due_at > at]
-        if breaks or (arms and want.restarts):
-            for found in running:
-                self._end(place, found, planned, BROKEN if breaks else ANEW)
-            running = []
-        return self._arm(one, planned, slot, place, want) if arms and not running else ""
+    def _apply(self, one: Candidate, planned: Planned, slot: Slot, absence: Absence, bears: tuple[bool, bool]) -> str:
+        place = (one.id, -id(slot) if slot.is_new else int(slot.row.pk), absence.want.name)
+        effect = absence.effect(self._running[place], at=planned.event.accepted_at, breaks=bears[0], arms=bears[1])
+        for found in effect.ended:
+            self._end(place, found, planned, effect.reason)
+        return self._arm(one, planned, slot, place, absence.want) if effect.arms else ""
 
     def _end(self, place: Place, found: Running, by: Planned, reason: str) -> None:
         found.ended_by, found.row.reason = by, reason
@@ -106,7 +91,7 @@ class Watches:
 
     def _arm(self, one: Candidate, planned: Planned, slot: Slot, place: Place, want: Wanted) -> str:
         if self._armed[one.id] >= MOST_ARMED:
-            return f"No watch was armed: {MOST_ARMED:,} of this trigger are armed already, as many as may be."
+            return too_many(MOST_ARMED)
         at = planned.event.accepted_at
         row = Watch(
             armed_by=planned.event,
@@ -177,11 +162,6 @@ def _numbers(trigger_ids: Iterable[int]) -> Counter[int]:
         return Counter()
     rows = Watch.objects.filter(trigger_id__in=ids, status=WatchStatus.ARMED).order_by()
     return Counter(rows.values_list("trigger_id", flat=True))
-
-
-def _absences(one: Candidate) -> list[_Absence]:
-    found = absences(one.raw.get("conditions"))
-    return [_Absence(want, compiled(want.after), compiled(want.without)) for want in found]
 
 
 def _stored(found: Running, now: datetime) -> Watch:

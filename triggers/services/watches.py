@@ -23,6 +23,7 @@ from triggers.services import generation
 from triggers.services.decide_past import Elapsed
 from triggers.services.intake import Incoming, accept
 from triggers.sources.internal.order import Order
+from workspaces.models import ContextItem
 
 BATCH = 25
 """Per transaction: it must not hold SQLite's write lock for longer than 20 ms; 50 took 13 to 25 ms of CPU."""
@@ -113,6 +114,22 @@ def _names(trigger: Trigger) -> set[str]:
     return {one.name for one in absences(trigger.published.document.get("conditions"))}
 
 
+def order_of(said: Elapsed, *, item: ContextItem, hop: int) -> Order:
+    """The event by which a watch of an item comes back when its time is up. ``hop`` is that of what armed it."""
+    return Order(
+        source=Source.INTERNAL,
+        type=ELAPSED,
+        time=said.due_at,
+        external_id=f"watch:{said.watch_id}",
+        subject=item.external_key,
+        facts={"title": item.title, "text": "", "kinds": [], "mentions": []},
+        data=said.as_data(),
+        item_id=item.pk,
+        target_trigger_id=said.trigger_id,
+        hop=hop + 1,
+    )
+
+
 def _incoming(watch: Watch, now: datetime) -> Incoming:
     item, began = watch.item, watch.armed_by
     said = Elapsed(
@@ -123,22 +140,10 @@ def _incoming(watch: Watch, now: datetime) -> Incoming:
         armed_at=watch.armed_at,
         due_at=watch.due_at,
     )
-    order = Order(
-        source=Source.INTERNAL,
-        type=ELAPSED,
-        time=watch.due_at,
-        external_id=f"watch:{watch.pk}",
-        subject=item.external_key,
-        facts={"title": item.title, "text": "", "kinds": [], "mentions": []},
-        data=said.as_data(),
-        item_id=item.pk,
-        target_trigger_id=watch.trigger_id,
-        hop=began.hop + 1,
-    )
     return Incoming(
         connection_id=item.connection_id,
         source=Source.INTERNAL,
-        body=order.to_body(),
+        body=order_of(said, item=item, hop=began.hop).to_body(),
         received_at=now,
         origin=Origin.TIMER,
         delivery_key=f"watch:{watch.pk}",

@@ -20,8 +20,9 @@ from triggers.enums import Outcome
 from triggers.models import Event, Trigger
 from triggers.selectors.events import events_heard_by, events_visible_to
 from triggers.selectors.triggers import triggers_visible_to
-from triggers.services.backtest import KEPT, Slice, StaleCursor
+from triggers.services.backtest import KEPT, StaleCursor
 from triggers.services.backtest_aside import Busy, aside
+from triggers.services.backtest_progress import Slice
 from triggers.services.backtest_wire import Broken
 from triggers.services.dry_run import NothingToTry, Tried, try_on_events, try_on_payload
 from triggers.services.validation import InvalidDocument
@@ -204,7 +205,13 @@ class Backtest(TryingPage):
         try:
             since, until = form.window()
             one = aside.backtest(
-                trigger=trigger, document=trigger.draft, by=self.user, since=since, until=until, cursor=cursor
+                trigger=trigger,
+                document=trigger.draft,
+                by=self.user,
+                since=since,
+                until=until,
+                now=self.now,
+                cursor=cursor,
             )
         except InvalidDocument as invalid:
             return self.draw({**context, "problems": _words(invalid)}, template=template, status=UNPROCESSABLE)
@@ -218,15 +225,16 @@ class Backtest(TryingPage):
     def _run(self, one: Slice, form: WindowForm) -> Shown:
         progress = one.progress
         listed = one.newest_first if not one.cursor else []
-        events = events_visible_to(user=self.user).in_bulk([event_id for event_id, _ in listed])
-        found = [(events[event_id], mark) for event_id, mark in listed if event_id in events]
+        events = events_visible_to(user=self.user).in_bulk([event_id for event_id, _, _ in listed])
         return {
             "progress": progress,
             "cursor": one.cursor,
             "since": form.cleaned_data["since"].isoformat(),
             "until": form.cleaned_data["until"].isoformat(),
             "compared_with": one.compared_with,
-            "found": [_found(event, mark) for event, mark in found],
+            "found": [
+                _found(events[event_id], mark, over_at) for event_id, mark, over_at in listed if event_id in events
+            ],
             "more": max(0, progress.gained + progress.lost + progress.same - KEPT),
             "queue": one.queue,
         }
@@ -275,6 +283,7 @@ _MARKS: Mapping[str, tuple[str, str, str]] = {
 }
 
 
-def _found(event: Event, mark: str) -> Shown:
+def _found(event: Event, mark: str, over_at: str) -> Shown:
     tone, icon, word = _MARKS[mark]
-    return {**_event(event), "tone": tone, "icon": icon, "word": word}
+    over = datetime.fromisoformat(over_at) if over_at else None
+    return {**_event(event), "tone": tone, "icon": icon, "word": word, "over_at": over}

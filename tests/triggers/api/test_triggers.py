@@ -1,6 +1,7 @@
 """Triggers over the API: drafted, published, paused, fired, rolled back; and who may raise a priority."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -259,7 +260,7 @@ def test_a_draft_is_tried_on_a_window_of_history(caller: Caller, owner: User) ->
     path = f"{TRIGGERS}{trigger.pk}/backtest/"
     window = {"since": "2026-11-20T00:00:00Z", "until": "2026-11-21T00:00:00Z"}
     answer = caller.post(path, **window).json()
-    assert answer["found"] == [{"event": event.pk, "mark": "same"}]
+    assert answer["found"] == [{"event": event.pk, "mark": "same", "over_at": None}]
     assert {name: answer[name] for name in ("seen", "percent", "fired", "gained", "lost", "same", "cursor")} == {
         "seen": 1,
         "percent": 100,
@@ -270,6 +271,14 @@ def test_a_draft_is_tried_on_a_window_of_history(caller: Caller, owner: User) ->
         "cursor": "",
     }
     assert answer["queue"]["durations"] == 0
+    waits = {"after": {"type": "trust_tier", "config": {"at_least": "open"}}, "within_s": 60}
+    silent = {"type": "absence", "config": {**waits, "without": {"type": "new_message", "config": {}}}}
+    Trigger.objects.update(draft={**trigger.draft, "conditions": {"all": [silent]}})
+    silence = caller.post(path, **window).json()
+    over_at = (event.accepted_at + timedelta(seconds=60)).isoformat()
+    assert silence["found"][0] == {"event": event.pk, "mark": "gained", "over_at": over_at}
+    told = {name: silence[name] for name in ("silences", "unwatched", "still_running", "earlier", "is_earlier_cut")}
+    assert told == {"silences": 1, "unwatched": 0, "still_running": 0, "earlier": 0, "is_earlier_cut": False}
     assert caller.post(path, **window, revision=1).json()["compared_with"] == 1
     assert caller.post(path, **window, revision=9).status_code == 404
     assert paths(caller.post(path, since=window["until"], until=window["since"])) == {"until"}

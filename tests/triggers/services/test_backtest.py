@@ -24,7 +24,8 @@ from tests.untouched import nothing_changes
 from triggers.models import Decision, Event, Execution, Trigger
 from triggers.selectors.events import first_id_from
 from triggers.services import backtest as service
-from triggers.services.backtest import Slice, StaleCursor, backtest
+from triggers.services.backtest import StaleCursor, backtest
+from triggers.services.backtest_progress import Slice
 from triggers.services.backtest_queue import Queueing
 from triggers.services.decide import decide_pending
 from triggers.services.drafts import create_trigger
@@ -37,6 +38,7 @@ from workspaces.models import ItemState
 
 pytestmark = pytest.mark.django_db
 OPENS, CLOSES = status_change(to_status="open"), status_change(to_status="closed")
+LATER = NOON + timedelta(days=2)
 STATES = ("new", "open", "closed", "open", "new", "closed")
 
 
@@ -56,7 +58,7 @@ def happened(trigger: Trigger, *states: str, apart_s: int = 60) -> list[Event]:
 
 
 def backtested(trigger: Trigger, *, cursor: str = "", size: int = 1000, until: Any = None, **parts: Any) -> Slice:
-    window: dict[str, Any] = {"since": NOON, "until": until or NOON + timedelta(days=1)}
+    window: dict[str, Any] = {"since": NOON, "until": until or NOON + timedelta(days=1), "now": LATER}
     document = {**trigger.draft, **parts}
     return backtest(trigger=trigger, document=document, by=trigger.owner, cursor=cursor, size=size, **window)
 
@@ -70,11 +72,11 @@ def test_it_says_what_is_gained_lost_and_the_same_beside_what_is_published(trigg
     one = backtested(trigger, conditions={"any": [CLOSES, status_change(to_status="new")]})
     assert told(one) == (3, 2, 0)
     assert one.newest_first == [
-        (events[5].pk, "gained"),
-        (events[4].pk, "gained"),
-        (events[3].pk, "lost"),
-        (events[2].pk, "gained"),
-        (events[1].pk, "lost"),
+        (events[5].pk, "gained", ""),
+        (events[4].pk, "gained", ""),
+        (events[3].pk, "lost", ""),
+        (events[2].pk, "gained", ""),
+        (events[1].pk, "lost", ""),
     ]
     assert (one.progress.seen, one.progress.percent, one.progress.fired, one.compared_with) == (6, 100, 3, 1)
     same = backtested(trigger)
@@ -111,7 +113,7 @@ def test_the_item_is_as_it_was_then_and_the_answers_are_those_of_explain(trigger
         "all": [{"type": "field", "config": {"path": "item.state.status", "operator": "equals", "value": "open"}}]
     }
     one = backtested(trigger, conditions=was_open)
-    assert {event_id for event_id, mark in one.progress.found if mark != "lost"} == {events[2].pk, events[4].pk}
+    assert {event_id for event_id, mark, _ in one.progress.found if mark != "lost"} == {events[2].pk, events[4].pk}
     trigger.draft = {**trigger.draft, "conditions": was_open}
     trigger.save(update_fields=["draft"])
     publish(trigger=trigger, by=Actor.system(), now=after(900))
@@ -196,7 +198,7 @@ def test_events_that_the_person_may_not_see_are_not_asked_about(trigger: Trigger
     mine = make_trigger(owner=stranger)
     # What is published hears the other's connection; who tries it sees nothing of that.
     trigger.owner = stranger
-    one = backtest(trigger=trigger, document=mine.draft, by=stranger, since=NOON, until=after(1000))
+    one = backtest(trigger=trigger, document=mine.draft, by=stranger, since=NOON, until=after(1000), now=LATER)
     assert one.progress.seen == 0
 
 
@@ -219,7 +221,7 @@ def test_the_list_and_the_simulated_starts_are_the_newest(trigger: Trigger, monk
     monkeypatch.setattr(service, "KEPT", 2)
     monkeypatch.setattr(service, "MOST_STARTS", 3)
     one = backtested(trigger, conditions=ANYTHING)
-    assert [event_id for event_id, _ in one.newest_first] == [events[5].pk, events[4].pk]
+    assert [event_id for event_id, _, _ in one.newest_first] == [events[5].pk, events[4].pk]
     assert len(one.progress.starts) == 3
     assert one.progress.fired == 6
 

@@ -17,13 +17,15 @@ from tests.triggers.services.doomed import database_url
 from triggers.models import Trigger
 from triggers.services import backtest as service
 from triggers.services import backtest_aside
-from triggers.services.backtest import Slice, StaleCursor
+from triggers.services.backtest import StaleCursor
 from triggers.services.backtest_aside import Aside, Busy, Child
+from triggers.services.backtest_progress import Slice
 from triggers.services.backtest_wire import Broken, read_answer
 from triggers.services.decide import decide_pending
 from triggers.services.validation import InvalidDocument
 
 WINDOW: dict[str, Any] = {"since": NOON, "until": NOON + timedelta(days=1)}
+NOW = NOON + timedelta(days=2)
 ECHO = "import sys\nfor line in sys.stdin: print(line.strip() * 2, flush=True)"
 
 
@@ -35,7 +37,7 @@ def happened(trigger: Trigger, count: int) -> None:
 
 def asked(aside: Aside, trigger: Trigger, cursor: str = "", **parts: Any) -> Slice:
     return aside.backtest(
-        trigger=trigger, document={**trigger.draft, **parts}, by=trigger.owner, cursor=cursor, **WINDOW
+        trigger=trigger, document={**trigger.draft, **parts}, by=trigger.owner, cursor=cursor, now=NOW, **WINDOW
     )
 
 
@@ -45,7 +47,7 @@ class TestLines:
         trigger = make_trigger()
         happened(trigger, 3)
         found = asked(Aside(InProcess()), trigger)
-        here = service.backtest(trigger=trigger, document=trigger.draft, by=trigger.owner, **WINDOW)
+        here = service.backtest(trigger=trigger, document=trigger.draft, by=trigger.owner, now=NOW, **WINDOW)
         assert found == here
         assert (found.progress.seen, found.progress.same, found.queue) == (3, 3, here.queue)
 
@@ -62,7 +64,7 @@ class TestLines:
         monkeypatch.setattr(service.backtest, "__kwdefaults__", {"cursor": "", "size": 1, "for_s": 60.0})
         trigger = make_trigger()
         happened(trigger, 3)
-        found = service.backtest(trigger=trigger, document=trigger.draft, by=trigger.owner, **WINDOW)
+        found = service.backtest(trigger=trigger, document=trigger.draft, by=trigger.owner, now=NOW, **WINDOW)
         assert (found.progress.seen, found.cursor) == (3, "")
 
     def test_refusals_are_the_same_on_the_other_side(self) -> None:
@@ -201,7 +203,7 @@ def test_a_real_child_answers_as_the_server_would_and_ends_with_it(monkeypatch: 
         process = child._process
         assert process is not None
         assert (found.progress.seen, found.cursor) == (3, "")
-        assert found == service.backtest(trigger=trigger, document=trigger.draft, by=trigger.owner, **WINDOW)
+        assert found == service.backtest(trigger=trigger, document=trigger.draft, by=trigger.owner, now=NOW, **WINDOW)
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
         assert asked(aside, trigger).progress.seen == 3

@@ -21,8 +21,17 @@ from tests.untouched import nothing_changes
 from triggers.conditions.absences import absences
 from triggers.enums import Origin, Outcome, WatchStatus
 from triggers.models import Decision, Delivery, Event, PendingDelivery, Trigger, Watch
-from triggers.services import decide, decide_commit, decide_past, decide_watches, drafts, publishing, standing, watches
-from triggers.services.backtest import backtest
+from triggers.services import (
+    decide,
+    decide_commit,
+    decide_past,
+    decide_watches,
+    drafts,
+    publishing,
+    standing,
+    watch_rules,
+    watches,
+)
 from triggers.services.decide import decide_pending
 from triggers.services.decide_past import past_of
 from triggers.services.decide_plan import Plan
@@ -105,7 +114,7 @@ def test_an_answer_in_time_disarms() -> None:
     come(connection, question())
     (answered,) = come(connection, reply(), at=HOUR - 1)
     watch = Watch.objects.get()
-    assert (watch.status, watch.ended_by, watch.reason) == (DISARMED, answered, decide_watches.BROKEN)
+    assert (watch.status, watch.ended_by, watch.reason) == (DISARMED, answered, watch_rules.BROKEN)
     assert pass_time(HOUR + 1) == []
     assert answers(trigger) == []
 
@@ -143,7 +152,7 @@ def test_the_time_runs_from_the_first_question_unless_it_counts_from_the_last() 
     due = dict(Watch.objects.filter(status=ARMED).values_list("trigger_id", "due_at"))
     assert due == {first.pk: after(HOUR), last.pk: after(1800 + HOUR)}
     ended = Watch.objects.get(trigger=last, status=DISARMED)
-    assert (ended.ended_by, ended.reason) == (again, decide_watches.ANEW)
+    assert (ended.ended_by, ended.reason) == (again, watch_rules.ANEW)
     pass_time(HOUR)
     assert (answers(first), answers(last)) == ([YES], [])
     pass_time(1800 + HOUR)
@@ -549,17 +558,6 @@ def test_a_dry_run_of_a_time_that_was_up_gets_the_answer_of_then() -> None:
             trigger=trigger, document=document, owner=trigger.owner, events=[event], now=after(9_000)
         )
         assert tried.outcome == expected
-
-
-def test_a_back_test_cannot_tell_what_comes_of_an_event_that_arms() -> None:
-    trigger, connection = waiting()
-    come(connection, question(), reply(), question("OPS-2"), question(None))
-    pass_time(HOUR)
-    one = backtest(
-        trigger=trigger, document=trigger.draft, by=trigger.owner, since=NOON - timedelta(days=1), until=after(9_000)
-    )
-    found = one.progress
-    assert (found.fired, found.undecided, found.seen) == (0, 2, 4)
 
 
 # ---- what the commit looks at again ----

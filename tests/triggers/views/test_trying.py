@@ -2,10 +2,12 @@
 
 import json
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.enums import Source, Toggle
 from accounts.models import FeatureToggle
@@ -24,6 +26,7 @@ from tests.triggers.views.people import Visitor
 from tests.untouched import nothing_changes
 from triggers.models import Event, Trigger
 from triggers.services import backtest as service
+from triggers.services import decide_watches
 from triggers.services.backtest_aside import Busy, aside
 from triggers.services.backtest_wire import Broken
 from triggers.services.decide import decide_pending
@@ -157,6 +160,30 @@ def test_a_back_test_counts_compares_and_lists_with_links(developer: Visitor, tr
     assert "Nothing has run yet" in words
     for event in events[1:]:
         assert reverse("event", args=[event.pk]) in answer.content.decode()
+
+
+def test_a_back_test_lists_silences_with_what_began_them_and_says_what_it_cannot_tell(
+    developer: Visitor, trigger: Trigger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = happened(trigger, "new", "open", "closed")
+    waits = {"after": OPENS, "without": status_change(to_status="new"), "within_s": 60}
+    redraft(trigger, conditions={"all": [{"type": "absence", "config": waits}]})
+    words = text_of(developer.press(backtesting(trigger), WINDOW))
+    assert "none suppressed, 1 by a silence" in words
+    assert f"and silence until {events[1].accepted_at + timedelta(seconds=60):%Y-%m-%d %H:%M}" in words
+    assert "long enough" not in words
+    waits["within_s"] = 10**6
+    redraft(trigger, conditions={"all": [{"type": "absence", "config": waits}]})
+    monkeypatch.setattr(decide_watches, "MOST_ARMED", 1)
+    words = text_of(developer.press(backtesting(trigger), WINDOW))
+    assert "1 silence had not lasted long enough" in words
+    assert "one watch more" not in words
+    monkeypatch.setattr(decide_watches, "MOST_ARMED", 0)
+    assert "1 event would have armed one watch more" in text_of(developer.press(backtesting(trigger), WINDOW))
+    monkeypatch.setattr(service, "MOST_EARLIER", 2)
+    noon = timezone.localtime(events[0].decided_at).date() + timedelta(days=1)
+    late = {"since": noon.isoformat(), "until": noon.isoformat()}
+    assert "only the last 2 events before it tell" in text_of(developer.press(backtesting(trigger), late))
 
 
 def test_slices_follow_each_other_and_show_how_far_it_is(
