@@ -6,6 +6,7 @@ several slots at once would starve. What needs nothing of that pool may pass.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from agents.enums import Pool
 
@@ -103,6 +104,7 @@ class Room:
     def give_back(self, need: Need) -> None:
         for pool, room in self.pools.items():
             room.give_back(need.units(pool), is_high=need.is_high)
+            room.used_backlog -= need.units(pool) if need.is_backlog else 0
 
     def close(self, pools: Iterable[Pool]) -> None:
         for pool in pools:
@@ -119,6 +121,32 @@ class Room:
     @property
     def has_room(self) -> bool:
         return any(self.is_open(pool) for pool in self.pools)
+
+
+def key_is_full(running: int, limit: int | None) -> str:
+    """Why a key blocks, in words; empty when it does not."""
+    return f"the trigger runs {running} of {limit}" if limit is not None and running >= limit else ""
+
+
+class Ranked(Protocol):
+    """A start, as far as it decides who goes before whom."""
+
+    @property
+    def priority(self) -> int:
+        """1 to 10."""
+
+    @property
+    def is_resumed(self) -> bool:
+        """It was at work already."""
+
+
+def goes_first(old: Ranked, fresh: Ranked, room: Room) -> bool:
+    """Whether the next of a backlog goes before the next fresh one. Of one level fresh ones go first, unless nothing of
+    the backlog is at work: a steady stream of fresh events would otherwise keep it waiting for ever.
+    """
+    if (old.priority, old.is_resumed) != (fresh.priority, fresh.is_resumed):
+        return (old.priority, old.is_resumed) > (fresh.priority, fresh.is_resumed)
+    return room.is_backlog_idle
 
 
 def reserved_share(limit: int, percent: int) -> int:

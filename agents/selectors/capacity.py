@@ -64,15 +64,6 @@ def ready(now: datetime) -> QuerySet[StartRequest]:
     ).order_by(*PRECEDENCE)
 
 
-def goes_first(old: StartRequest, fresh: StartRequest, room: Room) -> bool:
-    """Whether the next of a backlog goes before the next fresh one. Of one level fresh ones go first, unless nothing of
-    the backlog is at work: a steady stream of fresh events would otherwise keep it waiting for ever.
-    """
-    if (old.priority, old.is_resumed) != (fresh.priority, fresh.is_resumed):
-        return (old.priority, old.is_resumed) > (fresh.priority, fresh.is_resumed)
-    return room.is_backlog_idle
-
-
 def need_of(start: StartRequest, limits: Limits) -> Need:
     return Need(
         agents=start.agents,
@@ -85,11 +76,6 @@ def need_of(start: StartRequest, limits: Limits) -> Need:
 def starts_under_key(key: str) -> int:
     """How many starts of one key hold slots."""
     return StartRequest.objects.filter(concurrency_key=key, status=StartStatus.ADMITTED).count()
-
-
-def key_is_full(running: int, limit: int | None) -> str:
-    """Why a key blocks, in words; empty when it does not."""
-    return f"the trigger runs {running} of {limit}" if limit is not None and running >= limit else ""
 
 
 def slots() -> list[PoolSlots]:

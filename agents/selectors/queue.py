@@ -5,10 +5,10 @@ from datetime import datetime
 
 from django.db.models import Q
 
-from agents.capacity import Need, PoolRoom, Room
+from agents.capacity import Need, PoolRoom, Room, goes_first, key_is_full
 from agents.enums import Pool, StartStatus
 from agents.models import Limits, StartRequest
-from agents.selectors.capacity import PRECEDENCE, goes_first, key_is_full, need_of, read_room, ready, starts_under_key
+from agents.selectors.capacity import PRECEDENCE, need_of, read_room, ready, starts_under_key
 from agents.starts import held_by
 
 NOUNS = {Pool.AGENTS: "agent", Pool.WORKSPACES: "workspace"}

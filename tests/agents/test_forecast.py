@@ -1,22 +1,30 @@
 """The forecast: what admission would do, told from arrivals, durations and limits alone."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 
 from agents.capacity import PoolRoom, Room
 from agents.enums import Pool
-from agents.forecast import Arrival, forecast
+from agents.forecast import Arrival, Gate, forecast
 
 
-def waits(*arrivals: Arrival, agents: int = 1, workspaces: int = 20, reserved: int = 0) -> list[float | None]:
+def waits(
+    *arrivals: Arrival,
+    agents: int = 1,
+    workspaces: int = 20,
+    reserved: int = 0,
+    most_backlog: int | None = None,
+    gates: Mapping[str, Gate] | None = None,
+) -> list[float | None]:
     room = Room(
         {
-            Pool.AGENTS: PoolRoom(Pool.AGENTS, agents, reserved=reserved),
-            Pool.WORKSPACES: PoolRoom(Pool.WORKSPACES, workspaces, reserved=reserved),
+            Pool.AGENTS: PoolRoom(Pool.AGENTS, agents, reserved=reserved, most_backlog=most_backlog),
+            Pool.WORKSPACES: PoolRoom(Pool.WORKSPACES, workspaces, reserved=reserved, most_backlog=most_backlog),
         }
     )
-    return forecast(arrivals, room=room, high_from=8)
+    return forecast(arrivals, room=room, high_from=8, gates=gates)
 
 
 def arrival(at: float, work_s: float = 10, **over: Any) -> Arrival:
@@ -81,3 +89,89 @@ def test_never_more_than_the_limit_work_at_once(agents: int) -> None:
     ]
     assert len(spans) == len(arrivals)
     assert max(sum(begin <= moment < end for begin, end in spans) for moment, _ in spans) == agents
+
+
+# ---- when they are asked for ----
+
+
+def test_what_is_put_off_keeps_its_place_in_the_order_of_asking() -> None:
+    late = arrival(20, asked_at=0)
+    assert waits(arrival(0, 20), arrival(15), late) == [0, 15, 0]
+    assert waits(arrival(0, 20), arrival(15), arrival(21, asked_at=0)) == [0, 5, 9]
+
+
+# ---- a backlog ----
+
+
+def old(at: float, work_s: float = 10, **over: Any) -> Arrival:
+    return Arrival(at, work_s, is_old=True, **over)
+
+
+def test_of_one_priority_a_backlog_goes_behind_what_is_fresh_once_it_moves() -> None:
+    assert waits(old(0, 100), arrival(0), old(1), arrival(2), arrival(3), agents=2) == [0, 0, 29, 8, 17]
+    # While nothing of it is at work its first goes before what is fresh.
+    assert waits(arrival(0), arrival(1), old(2)) == [0, 19, 8]
+    assert waits(old(0), old(0), arrival(1), agents=2, most_backlog=1) == [0, 10, 0]
+
+
+def test_a_high_priority_backlog_goes_before_fresh_ones_of_a_low_one() -> None:
+    assert waits(arrival(0), arrival(1), old(2, priority=7)) == [0, 19, 8]
+
+
+def test_a_backlog_has_its_share_and_what_ends_gives_it_back() -> None:
+    assert waits(old(0), old(0), old(0), old(0), agents=4, most_backlog=2) == [0, 0, 10, 10]
+    # Whatever of the share is taken, fresh ones start.
+    assert waits(old(0), old(0), arrival(0), agents=2, most_backlog=1) == [0, 10, 0]
+
+
+def test_in_a_backlog_triggers_alternate() -> None:
+    many = [old(at, key="trigger:1") for at in range(4)]
+    one, later = old(4, key="trigger:2"), old(12, key="trigger:3")
+    assert waits(*many, one, later) == [0, 9, 38, 47, 16, 18]
+
+
+def test_who_joins_a_backlog_again_goes_neither_before_all_others_nor_behind_the_last() -> None:
+    first = old(0, key="trigger:1")
+    many = [old(1, key="trigger:2") for _ in range(3)]
+    again = old(15, key="trigger:1")
+    assert waits(first, *many, again) == [0, 9, 19, 39, 15]
+
+
+# ---- a gate ----
+
+
+class Doorman:
+    """Lets in who may come in, and remembers who was where."""
+
+    def __init__(self, shut: Sequence[int] = (), gives_way: Mapping[int, Sequence[int]] | None = None) -> None:
+        self.shut = shut
+        self.gives_way = gives_way or {}
+        self.seen: list[tuple[str, int]] = []
+
+    def enter(self, place: int) -> Sequence[int] | None:
+        self.seen.append(("enter", place))
+        return None if place in self.shut else self.gives_way.get(place, ())
+
+    def start(self, place: int) -> None:
+        self.seen.append(("start", place))
+
+    def leave(self, place: int) -> None:
+        self.seen.append(("leave", place))
+
+
+def test_a_gate_is_asked_in_order_and_told_what_starts_and_ends() -> None:
+    gate = Doorman(shut=[2])
+    mine: dict[str, Any] = {"key": "trigger:1"}
+    told = waits(
+        arrival(0, **mine), arrival(1, expires_s=5, **mine), arrival(2, **mine), arrival(3), gates={"trigger:1": gate}
+    )
+    assert told == [0, None, None, 7]
+    assert gate.seen == [("enter", 0), ("start", 0), ("enter", 1), ("enter", 2), ("leave", 0), ("leave", 1)]
+
+
+@pytest.mark.parametrize("is_old", [False, True])
+def test_who_gives_way_leaves_the_queue_and_the_next_one_comes_up(is_old: bool) -> None:
+    mine: dict[str, Any] = {"key": "trigger:1", "key_limit": 1, "is_old": is_old}
+    gate = Doorman(gives_way={3: [1]})
+    one = [arrival(at, **mine) for at in range(4)]
+    assert waits(*one, agents=9, gates={"trigger:1": gate}) == [0, None, 8, 17]

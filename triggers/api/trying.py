@@ -124,6 +124,10 @@ class QueueingSerializer(serializers.Serializer[Any]):
     is_own = serializers.BooleanField(help_text="These are runs of this trigger; false: of all triggers.")
     waited = serializers.IntegerField(help_text="Waited for longer than a second.")
     never = serializers.IntegerField(help_text="Would not have started: no capacity, or it expired.")
+    old = serializers.IntegerField(help_text="Of the starts, so many would have gone with a backlog.")
+    left_out = serializers.IntegerField(help_text="Its overlap or its full queue would have asked for no run.")
+    joined = serializers.IntegerField(help_text="One that waited would have taken the event in.")
+    displaced = serializers.IntegerField(help_text="Would have given way to a later one while it waited.")
     median_s = serializers.FloatField()
     longest_s = serializers.FloatField()
 
@@ -143,6 +147,11 @@ class BacktestAnswer(serializers.Serializer[Any]):
     lost = serializers.IntegerField(source="progress.lost", help_text="The published fires, it does not.")
     same = serializers.IntegerField(source="progress.same")
     suppressed = serializers.IntegerField(source="progress.suppressed")
+    storms = serializers.IntegerField(
+        source="progress.storms",
+        help_text="How often its storm brake would have paused it; as if somebody had resumed it at once.",
+    )
+    storm_at = serializers.SerializerMethodField(help_text="When that was first.")
     undecided = serializers.IntegerField(source="progress.undecided", help_text="It could not tell.")
     silences = serializers.IntegerField(
         source="progress.silences", help_text="Of those that fire, so many because the time of a watch was up."
@@ -162,6 +171,10 @@ class BacktestAnswer(serializers.Serializer[Any]):
     unknown = serializers.IntegerField(source="progress.unknown", help_text="The item's state is no longer kept.")
     found = serializers.SerializerMethodField(help_text="The newest of them, newest first.")
     queue = QueueingSerializer(allow_null=True)
+
+    @extend_schema_field(serializers.DateTimeField(allow_null=True))
+    def get_storm_at(self, one: Slice) -> Any:
+        return one.progress.storm_at or None
 
     @extend_schema_field(FoundSerializer(many=True))
     def get_found(self, one: Slice) -> Any:

@@ -17,15 +17,17 @@ from typing import Any
 from django.core import signing
 
 from accounts.models import User
+from agents.models import Limits
 from triggers.documents import read
 from triggers.models import Trigger
 from triggers.selectors.events import first_id_from, history, with_item_then
 from triggers.services.backtest_past import StoredThen
 from triggers.services.backtest_progress import Progress, Slice
-from triggers.services.backtest_queue import Queueing, queueing
-from triggers.services.backtest_side import Cooling, Side
+from triggers.services.backtest_queue import Queueing, Start, queueing
+from triggers.services.backtest_side import Pacing, Side
 from triggers.services.backtest_walk import Walk
 from triggers.services.backtest_watches import Silences
+from triggers.services.decide_drain import backlog_after
 from triggers.services.validation import InvalidDocument, document_problems
 
 SLICE = 500
@@ -62,11 +64,14 @@ def backtest(
 
     The window holds what was decided from ``since`` to before ``until``, and of that what was there when it began.
 
-    It is asked what the conditions and the rules would have said then: hop limit, own writes, lateness, age and a
-    cooldown that begins free. Conditions that look at other events see those that were stored before. Watches are armed
-    and disarmed in memory and come back when their time is up, before ``until`` and ``now``; those that ran already
-    when the window began are told by the events of the longest time before it. Pauses and rights are of now and are not
-    asked. Raises InvalidDocument and StaleCursor.
+    It is asked what the conditions and the rules would have said then: hop limit, own writes, lateness, age, and the
+    cooldown, rate and storm brake, which begin free and count its own firings. Overlap and the length of its queue are
+    a matter of how long runs take: ``queueing`` tells them.
+
+    Conditions that look at other events see those that were stored before. Watches are armed and disarmed in memory and
+    come back when their time is up, before ``until`` and ``now``; those that ran already when the window began are told
+    by the events of the longest time before it. Pauses and rights are of now and are not asked. Raises InvalidDocument
+    and StaleCursor.
     """
     if problems := document_problems(document=document, owner=by):
         raise InvalidDocument(problems)
@@ -152,23 +157,18 @@ class _Run:
         del progress.found[:-KEPT], progress.starts[:-MOST_STARTS]
 
     def _walk_from(self, progress: Progress) -> Walk:
-        stored = StoredThen()
-        kept = zip(self._documents, progress.cooling, progress.running, strict=False)
+        stored, limit = StoredThen(), backlog_after(Limits.objects.get(pk=1))
+        kept = zip(self._documents, progress.pacing, progress.running, strict=False)
         sides = [
-            Side(self._trigger.pk, document, stored, Cooling.read(cooling), running)
-            for document, cooling, running in kept
+            Side(self._trigger.pk, document, stored, Pacing.read(pacing), limit, running)
+            for document, pacing, running in kept
         ]
         return Walk(sides, stored, self._trigger.pk, self._since, progress)
 
     def queue(self, progress: Progress) -> Queueing:
-        starts = [datetime.fromtimestamp(at, UTC) for at in progress.starts]
-        return queueing(
-            trigger=self._trigger,
-            document=read(self._documents[0]),
-            starts=starts,
-            since=self._since,
-            until=self._until,
-        )
+        starts = [Start(*start) for start in progress.starts]
+        document = read(self._documents[0])
+        return queueing(trigger=self._trigger, document=document, starts=starts, since=self._since, until=self._until)
 
 
 _SALT = "triggers.backtest"

@@ -23,8 +23,9 @@ class Progress:
 
     ``suppressed``, ``undecided``, ``silences`` (firings when the time of a watch was up), ``unwatched`` (events that
     would have armed one watch more than may be) and ``still_running`` are the document's own; ``unknown`` counts events
-    whose item's state of then is no longer kept. ``found`` is oldest first; ``starts`` are the firings' times, in
-    whole seconds. ``cooling`` and ``running`` are how the document stands, and what is published.
+    whose item's state of then is no longer kept. ``storms`` is how often the document's storm brake would have paused
+    it, first at ``storm_at``; it goes on as if somebody had resumed it at once. ``found`` is oldest first; ``starts``
+    are the firings' wishes for capacity. ``pacing`` and ``running`` are how the document stands, and what is published.
     """
 
     first_id: int
@@ -46,8 +47,10 @@ class Progress:
     unwatched: int = 0
     still_running: int = 0
     found: list[Found] = field(default_factory=list)
-    starts: list[int] = field(default_factory=list)
-    cooling: list[list[str | None]] = field(default_factory=lambda: [[None, None], [None, None]])
+    storms: int = 0
+    storm_at: str = ""
+    starts: list[list[int]] = field(default_factory=list)
+    pacing: list[list[Any]] = field(default_factory=lambda: [[None, None, None, []], [None, None, None, []]])
     running: list[list[Written]] = field(default_factory=lambda: [[], []])
 
     @classmethod

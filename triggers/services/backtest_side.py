@@ -1,52 +1,77 @@
-"""One document in a back-test: what it would have answered, with the cooldown that its own firings would have made."""
+"""One document in a back-test: what it would have answered, with the cooldown, the rate and the storms that its own
+firings would have made.
+"""
 
+from bisect import insort
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from triggers.conditions.evaluate import consults_events
-from triggers.conditions.facts import EventFacts, ItemFacts
+from triggers.conditions.facts import EventFacts, ItemFacts, TrustTier
 from triggers.documents import read
-from triggers.enums import Outcome, TriggerStatus
+from triggers.enums import Outcome, Suppression, TriggerStatus
 from triggers.matching.program import compiled
 from triggers.models import Event
 from triggers.services.backtest_elapse import TimeUp
 from triggers.services.backtest_past import StoredThen
+from triggers.services.backtest_queue import Start
 from triggers.services.backtest_watches import Silences, Written
+from triggers.services.decide_drain import is_old, stale_at
 from triggers.services.decide_past import Past
+from triggers.services.decide_rates import most_known, rate_free_at, storm_firings
 from triggers.services.decide_rules import Circumstances, delayed_until, suppression
 from triggers.services.explain import item_ids_of
 from triggers.services.judge import judge
 from triggers.services.matching import listens
 
+WrittenPacing = list[Any]
+"""As a cursor holds it."""
+
 
 @dataclass
-class Cooling:
-    """When it would have fired last, and to when a delayed one would have been put off."""
+class Pacing:
+    """When it would have fired: last, and to when a delayed one would have been put off; and lately, oldest first, as
+    far as its rate and its storm brake ask. ``resumed_at``: somebody resumed it after the brake had paused it.
+    """
 
     last_fired_at: datetime | None = None
     delayed_to: datetime | None = None
+    resumed_at: datetime | None = None
+    fired: list[datetime] = field(default_factory=list)
 
     @classmethod
-    def read(cls, written: Sequence[str | None]) -> "Cooling":
+    def read(cls, written: WrittenPacing) -> "Pacing":
         """From what ``written`` made of it."""
-        return cls(*(datetime.fromisoformat(at) if at is not None else None for at in written))
+        *single, fired = written
+        last_fired_at, delayed_to, resumed_at = (datetime.fromisoformat(at) if at else None for at in single)
+        return cls(last_fired_at, delayed_to, resumed_at, [_EPOCH + at * _MICROSECOND for at in fired])
 
-    def written(self) -> list[str | None]:
+    def written(self) -> WrittenPacing:
         """For a cursor."""
-        return [at.isoformat() if at is not None else None for at in (self.last_fired_at, self.delayed_to)]
+        single = (self.last_fired_at, self.delayed_to, self.resumed_at)
+        fired = [(at - _EPOCH) // _MICROSECOND for at in self.fired]
+        return [*(at.isoformat() if at is not None else None for at in single), fired]
+
+    def fire(self, accepted_at: datetime, not_before: datetime | None, most: int) -> None:
+        """Note a firing; of the last so many it is known when they were."""
+        self.last_fired_at = max(self.last_fired_at or accepted_at, accepted_at)
+        self.delayed_to = not_before or self.delayed_to
+        insort(self.fired, accepted_at)
+        del self.fired[: max(0, len(self.fired) - most)]
 
 
 @dataclass(frozen=True)
 class Told:
-    """An answer; ``starts_at`` is when the work might begin, where it would fire. Not asked: an empty outcome.
+    """An answer; ``start`` is the work that it asks for, where it would fire. Not asked: an empty outcome.
 
     ``is_unwatched``: it would have armed one watch more than a trigger may have.
     """
 
     outcome: str
-    starts_at: datetime | None = None
+    start: Start | None = None
+    suppressed_by: str = ""
     is_unwatched: bool = False
 
 
@@ -62,7 +87,8 @@ class Side:
         trigger_id: int,
         document: Mapping[str, Any],
         stored: StoredThen,
-        cooling: Cooling,
+        pacing: Pacing,
+        backlog_after: timedelta,
         running: Iterable[Written] = (),
     ) -> None:
         self._trigger_id = trigger_id
@@ -72,7 +98,8 @@ class Side:
         self._holds = compiled(self._conditions)
         self._consults = consults_events(self._conditions)
         self._stored = stored
-        self.cooling = cooling
+        self.pacing = pacing
+        self._backlog_after = backlog_after
         self.silences = Silences(self._conditions, running)
 
     def answer(self, event: Event, facts: EventFacts, item: ItemFacts | None, own_actors: Sequence[str]) -> Told:
@@ -105,23 +132,37 @@ class Side:
         return listens(self._raw, connection_id=event.connection_id, item_ids=item_ids_of(event))
 
     def _judged(self, event: Event, facts: EventFacts, item: ItemFacts | None) -> bool | None:
-        item_id = event.item.pk if event.item is not None else None
-        past = Past(self._stored, event, item_id, self._conditions, trigger_id=self._trigger_id)
+        past = Past(self._stored, event, _item_id(event), self._conditions, trigger_id=self._trigger_id)
         verdict = judge(document=self._raw, event=facts, item=item, past=past)
         return verdict.matched if verdict.error is None else None
 
     def _matched(self, event: Event, own_actors: Sequence[str]) -> Told:
-        given = self._circumstances(event, own_actors)
-        if suppression(given) is not None:
-            return Told(Outcome.SUPPRESSED)
-        not_before, cooling = delayed_until(given), self.cooling
-        cooling.last_fired_at = max(cooling.last_fired_at or event.accepted_at, event.accepted_at)
-        cooling.delayed_to = not_before or cooling.delayed_to
-        return Told(Outcome.FIRED, not_before or event.accepted_at)
+        given, limits = self._circumstances(event, own_actors), self._document.limits
+        held = suppression(given)
+        if held is not None:
+            if held.by == Suppression.STORM:
+                self.pacing.resumed_at = event.decided_at
+            return Told(Outcome.SUPPRESSED, suppressed_by=held.by)
+        not_before = delayed_until(given)
+        self.pacing.fire(event.accepted_at, not_before, most_known(limits))
+        return Told(Outcome.FIRED, self._start(event, not_before or event.decided_at))
+
+    def _start(self, event: Event, begins_at: datetime) -> Start:
+        limits, is_backlog = self._document.limits, is_old(event, event.decided_at, self._backlog_after)
+        ends_at = stale_at(event, limits) if is_backlog else None
+        expires_at = min(begins_at + limits.expires, ends_at or _NEVER)
+        return Start(
+            asked_at=int(event.decided_at.timestamp()),
+            at=int(begins_at.timestamp()),
+            expires_s=int((expires_at - begins_at).total_seconds()),
+            item_id=_item_id(event) or 0,
+            is_old=int(is_backlog),
+            trust=TrustTier(event.trust_tier).rank,
+        )
 
     def _circumstances(self, event: Event, own_actors: Sequence[str]) -> Circumstances:
-        limits, cooling = self._document.limits, self.cooling
-        since = max((at for at in (cooling.last_fired_at, cooling.delayed_to) if at is not None), default=None)
+        limits, pacing = self._document.limits, self.pacing
+        since = max((at for at in (pacing.last_fired_at, pacing.delayed_to) if at is not None), default=None)
         return Circumstances(
             status=TriggerStatus.ACTIVE,
             limits=limits,
@@ -133,6 +174,16 @@ class Side:
             accepted_at=event.accepted_at,
             now=event.decided_at,
             own_actors=tuple(own_actors),
-            last_fired_at=cooling.last_fired_at,
+            last_fired_at=pacing.last_fired_at,
             free_at=since + limits.cooldown if since is not None and limits.cooldown_s else None,
+            rate_free_at=rate_free_at(limits, pacing.fired),
+            storm_firings=storm_firings(pacing.fired, event.accepted_at, pacing.resumed_at),
         )
+
+
+def _item_id(event: Event) -> int | None:
+    return event.item.pk if event.item is not None else None
+
+
+_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
+_NEVER = datetime.max.replace(tzinfo=UTC)

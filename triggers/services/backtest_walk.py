@@ -8,7 +8,7 @@ from typing import Any
 
 from accounts.models import Connection
 from triggers.conditions.facts import EventFacts, ItemFacts
-from triggers.enums import Outcome
+from triggers.enums import Outcome, Suppression
 from triggers.models import Event
 from triggers.services.backtest_elapse import Clock, Gone, TooEarly
 from triggers.services.backtest_past import StoredThen
@@ -74,13 +74,13 @@ class Walk:
 
     def write(self) -> None:
         """Note how both stand, for the next slice."""
-        self._progress.cooling = [side.cooling.written() for side in self._sides]
+        self._progress.pacing = [side.pacing.written() for side in self._sides]
         self._progress.running = [side.silences.written() for side in self._sides]
 
     def _ask(self, event: Event, facts: EventFacts, item: ItemFacts | None, own_actors: Sequence[str]) -> None:
         self._stored.at = event.pk
         told = [side.answer(event, facts, item, own_actors) for side in self._sides]
-        self._count(told[0])
+        self._count(told[0], event.accepted_at)
         self._progress.unwatched += told[0].is_unwatched
         self._mark(event.pk, "", told[:1], told[1:])
 
@@ -116,16 +116,19 @@ class Walk:
         self._stored.at = at
         told = self._sides[number].time_up(found)
         if number == 0:
-            self._count(told)
+            self._count(told, one.due_at)
             progress.silences += told.outcome == Outcome.FIRED
         return (told,)
 
-    def _count(self, told: Told) -> None:
+    def _count(self, told: Told, at: datetime) -> None:
         progress = self._progress
         progress.suppressed += told.outcome == Outcome.SUPPRESSED
         progress.undecided += told.outcome == Outcome.ERROR
-        if told.starts_at is not None:
-            progress.starts.append(int(told.starts_at.timestamp()))
+        if told.suppressed_by == Suppression.STORM:
+            progress.storms += 1
+            progress.storm_at = progress.storm_at or at.isoformat()
+        if told.start is not None:
+            progress.starts.append(list(told.start))
 
     def _mark(self, event_id: int, over_at: str, draft: Sequence[Told], published: Sequence[Told]) -> None:
         fires, fired = (sum(one.outcome == Outcome.FIRED for one in told) for told in (draft, published))

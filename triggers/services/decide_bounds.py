@@ -1,6 +1,6 @@
 """Bounds of a batch: what bounded triggers have under way, what the batch adds, what the commit must find unchanged."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,20 +49,17 @@ class Bounds:
         return self._works.keys()
 
     def queued(self, one: Candidate) -> int:
-        return sum(work.is_queued for work in self._works.get(one.id, ()))
+        return queued(self._works.get(one.id, ()))
 
     def same_item(self, one: Candidate, slot: Slot | None) -> int:
-        return sum(work.item == _item(slot) for work in self._works.get(one.id, ()))
+        return same_item(self._works.get(one.id, ()), _item(slot))
 
     def mergeable(self, one: Candidate, slot: Slot | None, trust_tier: str) -> Work | None:
         """The newest work about the item that still waits. Not one of another revision, which would run by another
         document than the one that matched, nor one of another trust.
         """
-        wanted = (_item(slot), one.revision_id, trust_tier, True, False)
-        works = reversed(self._works.get(one.id, ()))
-        return next(
-            (w for w in works if (w.item, w.revision_id, w.trust_tier, w.is_queued, w.is_apart) == wanted), None
-        )
+        works = self._works.get(one.id, ())
+        return mergeable(works, item=_item(slot), revision_id=one.revision_id, trust_tier=trust_tier)
 
     def begin(
         self, one: Candidate, slot: Slot | None, trust_tier: str, answer: object, *, is_apart: bool = False
@@ -74,10 +71,38 @@ class Bounds:
     def drop(self, one: Candidate, count: int) -> list[Work]:
         """Take the oldest that wait out of the queue."""
         works = self._works.get(one.id, [])
-        dropped = [work for work in works if work.is_queued][:count]
+        dropped = oldest(works, count)
         for work in dropped:
             works.remove(work)
         return dropped
+
+
+def queued(works: Iterable[Work]) -> int:
+    """How many of them wait."""
+    return sum(work.is_queued for work in works)
+
+
+def same_item(works: Iterable[Work], item: Item) -> int:
+    """How many of them, waiting or at work, are about an item."""
+    return sum(work.item == item for work in works)
+
+
+def mergeable(works: Sequence[Work], *, item: Item, revision_id: int, trust_tier: str) -> Work | None:
+    """The newest about an item that still waits, of the same revision and trust; nothing joins what is apart."""
+    wanted = (item, revision_id, trust_tier, True, False)
+    return next(
+        (
+            work
+            for work in reversed(works)
+            if (work.item, work.revision_id, work.trust_tier, work.is_queued, work.is_apart) == wanted
+        ),
+        None,
+    )
+
+
+def oldest(works: Iterable[Work], count: int) -> list[Work]:
+    """The first that wait, so many."""
+    return [work for work in works if work.is_queued][:count]
 
 
 def under_way(trigger_ids: Collection[int]) -> list[tuple[int, int, int | None, int, str, str, bool]]:

@@ -9,12 +9,13 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from itertools import count
 
+from agents.models import Limits
 from agents.selectors.backlog import turns_after
 from agents.services.admission.limits import BOUNDS
+from triggers.documents import LimitsPart
 from triggers.enums import Origin
 from triggers.models import Event
 from triggers.services import decide_sql
-from triggers.services.decide_answers import Answer
 from triggers.services.decide_plan import Plan
 from triggers.services.execution_start import start_key
 from triggers.sources import registry
@@ -36,13 +37,13 @@ def give_turns(plan: Plan) -> None:
     if max(age for _, _, age in aged) < NEVER_OLD:
         return
     limits = decide_sql.limits()
-    old = [(event, answer, age) for event, answer, age in aged if age > timedelta(seconds=limits.backlog_after_s)]
+    old = [(event, answer, age) for event, answer, age in aged if is_old(event, plan.now, backlog_after(limits))]
     if not old:
         return
     turns = _turns({start_key(answer.candidate.id) for _, answer, _ in old})
     for event, answer, age in old:
         answer.backlog_turn = next(turns[start_key(answer.candidate.id)])
-        answer.expires_at = _stale_at(event, answer)
+        answer.expires_at = stale_at(event, answer.candidate.document.limits)
         answer.facts = {**answer.facts, "age_s": int(age.total_seconds()), "backlog_after_s": limits.backlog_after_s}
         answer.detail = f"it was {int(age.total_seconds())} s old when it was decided: its run goes with the backlog"
 
@@ -56,6 +57,16 @@ def known_since(event: Event) -> datetime:
     return min(event.time, event.accepted_at) if is_fetched else event.accepted_at
 
 
+def is_old(event: Event, now: datetime, limit: timedelta) -> bool:
+    """Whether an event that is decided now belongs to a backlog."""
+    return event.origin == Origin.LIVE and now - known_since(event) > limit
+
+
+def backlog_after(limits: Limits) -> timedelta:
+    """The age at which a backlog begins."""
+    return timedelta(seconds=limits.backlog_after_s)
+
+
 def _turns(keys: set[str]) -> Mapping[str, Iterator[int]]:
     """Each key's next turns. A key that has none waiting joins at the turn that is due: it neither goes before all
     others, nor behind the last of a key with thousands.
@@ -64,9 +75,9 @@ def _turns(keys: set[str]) -> Mapping[str, Iterator[int]]:
     return {key: count(max(at, last.get(key, 0) + 1)) for key in keys}
 
 
-def _stale_at(event: Event, answer: Answer) -> datetime | None:
+def stale_at(event: Event, limits: LimitsPart) -> datetime | None:
     """What was not stale when it was decided is not started either once it is."""
-    limit = answer.candidate.document.limits.stale_after_s
+    limit = limits.stale_after_s
     if limit is None:
         return None
     return min(event.time, event.accepted_at) + timedelta(seconds=limit)

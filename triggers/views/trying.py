@@ -228,6 +228,7 @@ class Backtest(TryingPage):
         events = events_visible_to(user=self.user).in_bulk([event_id for event_id, _, _ in listed])
         return {
             "progress": progress,
+            "storm_at": _moment(progress.storm_at),
             "cursor": one.cursor,
             "since": form.cleaned_data["since"].isoformat(),
             "until": form.cleaned_data["until"].isoformat(),
@@ -285,5 +286,8 @@ _MARKS: Mapping[str, tuple[str, str, str]] = {
 
 def _found(event: Event, mark: str, over_at: str) -> Shown:
     tone, icon, word = _MARKS[mark]
-    over = datetime.fromisoformat(over_at) if over_at else None
-    return {**_event(event), "tone": tone, "icon": icon, "word": word, "over_at": over}
+    return {**_event(event), "tone": tone, "icon": icon, "word": word, "over_at": _moment(over_at)}
+
+
+def _moment(told: str) -> datetime | None:
+    return datetime.fromisoformat(told) if told else None

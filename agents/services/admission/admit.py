@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 import structlog
 from django.db import transaction
 
-from agents.capacity import Need, Room
+from agents.capacity import Need, Room, goes_first, key_is_full
 from agents.enums import Pool, StartStatus
 from agents.models import Limits, SlotHolder, StartRequest
-from agents.selectors.capacity import goes_first, key_is_full, need_of, read_room, ready, starts_under_key
+from agents.selectors.capacity import need_of, read_room, ready, starts_under_key
 from agents.services.admission.lock import lock_capacity
 from agents.starts import AGENT_START, held_by, starts
 from dct_site.kernel import moves, wake

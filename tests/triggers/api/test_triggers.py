@@ -271,6 +271,8 @@ def test_a_draft_is_tried_on_a_window_of_history(caller: Caller, owner: User) ->
         "cursor": "",
     }
     assert answer["queue"]["durations"] == 0
+    assert {answer["queue"][name] for name in ("old", "left_out", "joined", "displaced")} == {0}
+    assert (answer["storms"], answer["storm_at"]) == (0, None)
     waits = {"after": {"type": "trust_tier", "config": {"at_least": "open"}}, "within_s": 60}
     silent = {"type": "absence", "config": {**waits, "without": {"type": "new_message", "config": {}}}}
     Trigger.objects.update(draft={**trigger.draft, "conditions": {"all": [silent]}})

@@ -7,6 +7,7 @@ import pytest
 
 from accounts.actor import Actor
 from accounts.enums import Role
+from agents.models import StartRequest
 from dct_site.kernel.wake import NullWake
 from tests.factories.accounts import make_user
 from tests.factories.agents import set_limits
@@ -33,6 +34,7 @@ from triggers.services.explain import explain
 from triggers.services.fire import fire
 from triggers.services.publishing import publish
 from triggers.services.replay import replay
+from triggers.services.standing import resume
 from triggers.services.validation import InvalidDocument
 from workspaces.models import ItemState
 
@@ -148,7 +150,7 @@ def test_the_cooldown_is_that_of_its_own_firings(trigger: Trigger) -> None:
     one = backtested(trigger, conditions=ANYTHING, limits={"cooldown_s": 100, "cooldown_policy": "skip"})
     assert (one.progress.fired, one.progress.suppressed) == (3, 3)
     put_off = backtested(trigger, conditions=ANYTHING, limits={"cooldown_s": 100, "cooldown_policy": "delay"})
-    assert put_off.progress.starts == [int(after(100 * at).timestamp()) for at in range(6)]
+    assert [start[1] for start in put_off.progress.starts] == [int(after(100 * at).timestamp()) for at in range(6)]
 
 
 def test_what_cannot_be_decided_is_no_no(trigger: Trigger) -> None:
@@ -332,3 +334,129 @@ def test_a_window_begins_with_the_first_event_of_its_time_whatever_was_erased(tr
         found = Event.objects.filter(pk__gte=first_id_from(event.decided_at))
         assert [one.pk for one in found.order_by("pk")] == left
     assert first_id_from(after(10_000)) == events[5].pk + 1
+
+
+# ---- its own rate, storm brake, overlap and queue ----
+
+
+def fired_live(trigger: Trigger) -> list[int]:
+    return list(
+        Decision.objects.filter(trigger=trigger, outcome="fired").order_by("id").values_list("event", flat=True)
+    )
+
+
+def fired_in(one: Slice) -> list[int]:
+    return [event_id for event_id, mark, _ in one.progress.found if mark != "lost"]
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"rate_limit": 2, "rate_window_s": 200},
+        {"rate_limit": 1, "rate_window_s": 61},
+        {"rate_limit": 2, "rate_window_s": 300, "cooldown_s": 50},
+    ],
+)
+def test_its_rate_is_that_of_its_own_firings_as_it_is_live(limits: dict[str, Any]) -> None:
+    trigger = make_trigger(conditions=ANYTHING, limits=limits)
+    happened(trigger, *STATES)
+    one = backtested(trigger, size=1)
+    while one.cursor:
+        one = backtested(trigger, size=1, cursor=one.cursor)
+    assert fired_in(one) == fired_live(trigger)
+    assert 0 < one.progress.fired == 6 - one.progress.suppressed < 6
+
+
+def test_its_storm_brake_is_told_and_it_goes_on_as_if_it_was_resumed_at_once() -> None:
+    trigger = make_trigger(conditions=ANYTHING, limits={"storm_limit": 2})
+    connection = trigger.listeners.get().connection
+    for at in (0, 10, 20, 30, 40, 50, 200):
+        make_delivery(connection, ticket(), now=after(at))
+        decide_pending(now=after(at))
+        trigger.refresh_from_db()
+        if trigger.status == "paused":
+            resume(trigger=trigger, by=Actor.system(), now=after(at))
+    one = backtested(trigger)
+    assert fired_in(one) == fired_live(trigger)
+    assert (one.progress.fired, one.progress.storms) == (5, 2)
+    assert one.progress.storm_at == after(20).isoformat()
+
+
+def test_what_was_decided_late_goes_with_the_backlog_and_expires_when_it_is_stale() -> None:
+    trigger = make_trigger(conditions=ANYTHING, limits={"stale_after_s": 4_000})
+    connection = trigger.listeners.get().connection
+    for at in (0, 10, 20):
+        make_delivery(connection, ticket(time=after(at).isoformat()), now=after(at))
+    decide_pending(now=after(3_900))
+    make_delivery(connection, ticket(time=after(3_900).isoformat()), now=after(3_900))
+    decide_pending(now=after(3_900))
+    set_limits(max_agents=1, max_workspaces=1, backlog_after_s=600)
+    ran(trigger, 60)
+    one = backtested(trigger)
+    asked = int(after(3_900).timestamp())
+    assert [[*start[:3], start[4]] for start in one.progress.starts] == [
+        [asked, asked, 100, 1],
+        [asked, asked, 110, 1],
+        [asked, asked, 120, 1],
+        [asked, asked, 86_400, 0],
+    ]
+    assert one.queue is not None
+    # One at a time for a minute each: of the old ones two start before they are stale.
+    assert (one.queue.old, one.queue.never) == (3, 1)
+    set_limits(backlog_after_s=4_000)
+    fresh = backtested(trigger).queue
+    assert fresh is not None
+    assert (fresh.old, fresh.never) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("limits", "told"),
+    [
+        ({"overlap": "skip"}, {"left_out": 3, "waited": 0}),
+        ({"overlap": "coalesce"}, {"joined": 2, "waited": 3}),
+        ({"max_queued": 1}, {"left_out": 2, "waited": 3}),
+        ({"max_queued": 1, "queue_policy": "drop_oldest"}, {"displaced": 2, "waited": 3}),
+        ({"max_queued": 1, "queue_policy": "coalesce"}, {"joined": 2, "waited": 3}),
+    ],
+)
+def test_its_own_bounds_hold_in_the_simulated_queue(
+    trigger: Trigger, limits: dict[str, Any], told: dict[str, int]
+) -> None:
+    happened(trigger, *STATES)
+    set_limits(max_agents=1, max_workspaces=1)
+    ran(trigger, 110)
+    queue = backtested(trigger, conditions=ANYTHING, limits=limits).queue
+    assert queue is not None
+    names = ("left_out", "joined", "displaced", "waited")
+    assert {name: getattr(queue, name) for name in names} == {**dict.fromkeys(names, 0), **told}
+    assert (queue.starts, queue.never) == (6, 0)
+
+
+def test_what_waits_of_another_item_or_trust_takes_nothing_in(trigger: Trigger) -> None:
+    connection = trigger.listeners.get().connection
+    other = make_trigger(owner=trigger.owner, connection=connection, conditions=ANYTHING)
+    came = [("OPS-1", "verified"), ("OPS-2", "verified"), ("OPS-1", "open"), ("OPS-2", "verified")]
+    for at, (key, tier) in enumerate(came):
+        make_delivery(connection, ticket(item={"key": key}), now=after(at), trust_tier=tier)
+        decide_pending(now=after(at))
+    ran(other, 50)
+    set_limits(max_agents=1, max_workspaces=1)
+    queue = backtested(trigger, conditions=ANYTHING, limits={"overlap": "coalesce"}).queue
+    assert queue is not None
+    assert (queue.starts, queue.joined, queue.waited) == (4, 1, 2)
+
+
+def test_other_triggers_keep_their_key_and_their_place_in_a_backlog(trigger: Trigger) -> None:
+    happened(trigger, *STATES)
+    set_limits(max_agents=1, max_workspaces=1)
+    other = make_trigger(owner=trigger.owner, listeners=trigger.draft["listeners"], conditions=OPENS)
+    Execution.objects.filter(trigger=trigger).update(trigger=other)
+    ran(other, 30, 30)
+    StartRequest.objects.update(concurrency_key="trigger:other", key_limit=1)
+    before = backtested(trigger).queue
+    StartRequest.objects.update(backlog_turn=1)
+    after_all = backtested(trigger).queue
+    assert before is not None
+    assert after_all is not None
+    # Nothing of a backlog is at work: it goes first.
+    assert (before.waited, after_all.waited) == (0, 2)

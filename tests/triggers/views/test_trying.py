@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from accounts.enums import Source, Toggle
 from accounts.models import FeatureToggle
+from tests.factories.agents import set_limits
 from tests.factories.triggers import (
     ANYTHING,
     NOON,
@@ -24,7 +25,7 @@ from tests.factories.triggers import (
 from tests.factories.workspaces import make_connection
 from tests.triggers.views.people import Visitor
 from tests.untouched import nothing_changes
-from triggers.models import Event, Trigger
+from triggers.models import Event, Execution, Trigger
 from triggers.services import backtest as service
 from triggers.services import decide_watches
 from triggers.services.backtest_aside import Busy, aside
@@ -184,6 +185,28 @@ def test_a_back_test_lists_silences_with_what_began_them_and_says_what_it_cannot
     noon = timezone.localtime(events[0].decided_at).date() + timedelta(days=1)
     late = {"since": noon.isoformat(), "until": noon.isoformat()}
     assert "only the last 2 events before it tell" in text_of(developer.press(backtesting(trigger), late))
+
+
+def test_a_back_test_says_what_its_bounds_and_its_storm_brake_would_have_done(
+    developer: Visitor, trigger: Trigger
+) -> None:
+    events = happened(trigger, "new", "open", "closed", "new", "closed")
+    set_limits(max_agents=1, max_workspaces=1, backlog_after_s=60)
+    row = Execution.objects.get()
+    row.started_at, row.ended_at = row.queued_at, row.queued_at + timedelta(seconds=110)
+    row.save(update_fields=["started_at", "ended_at"])
+    # Decided late, as after an outage.
+    Event.objects.filter(pk=events[0].pk).update(accepted_at=after(-100))
+    redraft(trigger, conditions=ANYTHING, limits={"overlap": "skip"})
+    words = text_of(developer.press(backtesting(trigger), WINDOW))
+    assert "4 would not have been asked for" in words
+    assert "1 of them would have gone with a backlog" in words
+    redraft(trigger, conditions=ANYTHING, limits={"overlap": "coalesce"})
+    assert "3 would have joined one that waited" in text_of(developer.press(backtesting(trigger), WINDOW))
+    redraft(trigger, conditions=ANYTHING, limits={"max_queued": 1, "queue_policy": "drop_oldest"})
+    assert "3 would have given way to a later one" in text_of(developer.press(backtesting(trigger), WINDOW))
+    redraft(trigger, conditions=ANYTHING, limits={"storm_limit": 1})
+    assert "would have paused it 2 times, first on" in text_of(developer.press(backtesting(trigger), WINDOW))
 
 
 def test_slices_follow_each_other_and_show_how_far_it_is(
