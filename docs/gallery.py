@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -29,6 +30,7 @@ PAGES = {
     "trigger": "/triggers/{trigger}/",
     "trigger-try": "/triggers/{trigger}/try/",
     "trigger-backtest": "/triggers/{trigger}/backtest/",
+    "trigger-backtest-silence": "/triggers/{silence}/backtest/",
     "needs-you": "/needs-you/",
     "executions": "/executions/",
     "execution": "/executions/{execution}/",
@@ -81,18 +83,40 @@ def _some_life(demo: Installation) -> dict[str, int]:
         post(url, body, signed(secret, body, event=event))
     post(url, tag, signed("not the secret", tag, event="create"))
     done = eventually(lambda: demo.api("executions/?status=succeeded")["results"], within_s=60)
+    silence = _silence(demo, demo.api(f"triggers/{demo.api('executions/?status=succeeded')['results'][0]['trigger']}/"))
     review = eventually(lambda: demo.api("executions/?status=needs_attention")["results"], within_s=60)
     detail = demo.api(f"executions/{done[0]['id']}/")
     rejected = eventually(lambda: demo.api("deliveries/?status=rejected")["results"])
     return {
         "event": detail["event"],
         "trigger": detail["trigger"],
+        "silence": silence,
         "execution": detail["id"],
         "workspace": detail["workspace"],
         "agent": detail["agents"][0]["id"],
         "review": review[0]["workspace"],
         "rejected": rejected[0]["id"],
     }
+
+
+def _silence(demo: Installation, like: dict[str, Any]) -> int:
+    """A trigger that waits for silence, and a draft of it that waits for another."""
+    is_opened, is_answered, is_tag = (
+        {"type": "field", "config": {"path": "event.type", "operator": "prefix", "value": f"github.{kind}"}}
+        for kind in ("pull_request.opened", "issue_comment", "create")
+    )
+
+    def waiting(within_s: int) -> dict[str, Any]:
+        waits = {"after": is_opened, "without": is_answered, "within_s": within_s}
+        return {"any": [{"type": "absence", "config": waits}, is_tag]}
+
+    parts = {name: like[name] for name in ("workspace", "agent", "deliverables", "limits")}
+    listeners = [{"connection_id": like["listeners"][0]["connection_id"]}]
+    document = {**parts, "listeners": listeners, "name": "Pull requests that nobody answers", "conditions": waiting(2)}
+    made = demo.api("triggers/", method="POST", body=document)
+    demo.api(f"triggers/{made['id']}/publish/", method="POST", body={})
+    demo.api(f"triggers/{made['id']}/", method="PATCH", body={"conditions": waiting(1)})
+    return int(made["id"])
 
 
 def _tag() -> bytes:
@@ -123,6 +147,8 @@ def _take(page: Page, url: str, target: Path) -> None:
     if "backtest" in target.name:
         page.get_by_role("button", name="Back-test").click()
         page.locator("#bt-found").wait_for()
+        page.locator("#bt-found").scroll_into_view_if_needed()
+        page.mouse.wheel(0, 400)
     if "trigger-try" in target.name:
         page.locator("details.tried summary").first.click()
     page.wait_for_timeout(400)

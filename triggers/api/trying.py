@@ -75,7 +75,8 @@ class TriedSerializer(serializers.Serializer[Any]):
     because = serializers.DictField(help_text="The reason tree: each condition, what it expected, what it found.")
     would_arm = serializers.ListField(
         child=serializers.DateTimeField(),
-        help_text="It would arm watches until then, unless one of the item runs already. A dry run arms none.",
+        help_text="It would arm watches until then, unless one of the item runs already. A dry run arms none, and "
+        "judges each event by itself: what came of the silence, a back-test tells.",
     )
     would_disarm = serializers.BooleanField(help_text="It would disarm the item's watches.")
 

@@ -93,6 +93,19 @@ def test_it_is_the_draft_that_is_tried_and_what_holds_it_back_is_said(developer:
     assert "It matches and would be suppressed" in text_of(developer.get(trying(trigger)))
 
 
+def test_an_event_that_would_arm_says_until_when_and_who_tells_what_came_of_it(
+    developer: Visitor, trigger: Trigger
+) -> None:
+    (event,) = happened(trigger, "new")
+    waits = {"after": ANYTHING, "without": OPENS, "within_s": 60}
+    redraft(trigger, conditions={"all": [{"type": "absence", "config": waits}]})
+    words = text_of(developer.get(trying(trigger)))
+    assert f"It would arm a watch until {event.accepted_at + timedelta(seconds=60):%Y-%m-%d %H:%M}" in words
+    assert "What came of the silence after it, a back-test tells" in words
+    redraft(trigger, conditions=OPENS)
+    assert "a back-test tells" not in text_of(developer.get(trying(trigger)))
+
+
 def test_a_trigger_that_hears_nothing_has_nothing_to_try(developer: Visitor, trigger: Trigger) -> None:
     assert "Nothing it listens to has arrived yet" in text_of(developer.get(trying(trigger)))
 
