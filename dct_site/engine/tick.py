@@ -12,6 +12,7 @@ from agents.services.admission import expire_starts
 from dct_site.kernel import clock, wake
 from dct_site.kernel.wake import Topic
 from deliverables.services.expiry import expire_due
+from triggers.services.clearing import clear_due
 from triggers.services.purging import purge_due
 from triggers.services.settle import settle_deadlines
 from triggers.services.watches import elapse_due
@@ -33,5 +34,6 @@ def tick(now: datetime) -> None:
     elapse_due(now=clock.db_now(connection))
     seal()
     purge_due(now=now)
+    clear_due(now=now)
     for topic in SWEPT:
         wake.poke(topic)

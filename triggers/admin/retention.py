@@ -11,6 +11,7 @@ from accounts.actor import Actor
 from accounts.admin.base import RoleAdmin
 from accounts.operations import Operation
 from triggers.models import Retention
+from triggers.models.retention import DEFAULT_DAYS
 from triggers.services.retention import change_retention
 
 
@@ -19,11 +20,11 @@ class RetentionAdmin(RoleAdmin):
     """What holds everywhere, and for connections with days of their own."""
 
     changing = Operation.SET_LIMITS
-    list_display = ("__str__", "connection", "deliveries_days", "events_days", "decisions_days")
+    list_display = ("__str__", "connection", *DEFAULT_DAYS)
     list_select_related = ("connection",)
     numbers = ("id", "connection_id")
-    shown = ("connection", "is_default", "deliveries_days", "events_days", "decisions_days", "swept_at", "version")
-    fields_to_change = ("deliveries_days", "events_days", "decisions_days")
+    shown = ("connection", "is_default", *DEFAULT_DAYS, "swept_at", "cleared_at", "version")
+    fields_to_change = tuple(DEFAULT_DAYS)
     ordering = ("id",)
 
     def change(

@@ -13,7 +13,7 @@ from accounts.operations import Operation
 from dct_site.kernel.rest.etags import check_if_match
 from dct_site.kernel.rest.inputs import Input, WholeField
 from triggers.models import Retention
-from triggers.models.retention import LONGEST, SHORTEST
+from triggers.models.retention import DEFAULT_DAYS, LONGEST, SHORTEST
 from triggers.services.retention import change_retention, days_of, default_retention, retention_of
 
 
@@ -23,6 +23,9 @@ class DaysSerializer(serializers.Serializer[Any]):
     deliveries_days = serializers.IntegerField(help_text="Raw bytes and headers of deliveries.")
     events_days = serializers.IntegerField(help_text="What events say.")
     decisions_days = serializers.IntegerField(help_text="The reasons of decisions.")
+    tombstones_days = serializers.IntegerField(
+        help_text="What is left of them: ids, keys that tell repeats, outcomes. Never shorter than the others."
+    )
 
 
 class RetentionSerializer(serializers.ModelSerializer[Retention]):
@@ -32,7 +35,7 @@ class RetentionSerializer(serializers.ModelSerializer[Retention]):
 
     class Meta:
         model = Retention
-        fields = ("connection_id", "deliveries_days", "events_days", "decisions_days", "holds", "version")
+        fields = ("connection_id", *DEFAULT_DAYS, "holds", "version")
         read_only_fields = fields
 
     @extend_schema_field(DaysSerializer)
@@ -40,12 +43,17 @@ class RetentionSerializer(serializers.ModelSerializer[Retention]):
         return days_of(row)
 
 
+def _days(name: str) -> WholeField:
+    return WholeField(required=False, allow_null=True, min_value=SHORTEST[name], max_value=LONGEST)
+
+
 class RetentionChange(Input):
     """What may be changed; null takes it back."""
 
-    deliveries_days = WholeField(required=False, allow_null=True, min_value=SHORTEST, max_value=LONGEST)
-    events_days = WholeField(required=False, allow_null=True, min_value=SHORTEST, max_value=LONGEST)
-    decisions_days = WholeField(required=False, allow_null=True, min_value=SHORTEST, max_value=LONGEST)
+    deliveries_days = _days("deliveries_days")
+    events_days = _days("events_days")
+    decisions_days = _days("decisions_days")
+    tombstones_days = _days("tombstones_days")
 
 
 class RetentionViewSet(OperationViewSet):

@@ -13,6 +13,7 @@ from triggers.enums import ERASURE_MOVES, ErasureKind, ErasureStatus
 
 class Erasure(models.Model):
     """One erasure. What came before ``created_at`` is emptied, event by event; ``after_id`` is how far it is.
+    Of a person the raw bytes of deliveries are looked through after that, up to ``after_delivery_id`` so far.
 
     ``item_id`` names the item, which keeps its key and may go with its connection. A person is named by ``digest``, a
     keyed hash of the address or login; ``person`` holds it, encrypted, only until the work is done. ``with_files``:
@@ -32,6 +33,7 @@ class Erasure(models.Model):
     done = models.PositiveIntegerField(default=0)
     counts = models.JSONField(default=dict)
     after_id = models.BigIntegerField(default=0)
+    after_delivery_id = models.BigIntegerField(default=0, db_default=0)
     waits_for = models.CharField(max_length=300, blank=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="erasures")
     created_at = models.DateTimeField()

@@ -27,6 +27,7 @@ from triggers.models import ContextListener
 from triggers.services import listeners
 from triggers.services.intake import Incoming, accept
 from triggers.services.listeners import Health
+from triggers.services.retention import known_since
 from triggers.sources import registry
 from triggers.sources.base import Arrival, Polled, PollFailed, PollFailure
 
@@ -50,6 +51,7 @@ class _Poll:
     row: ContextListener
     owner: str
     secrets: Mapping[str, str] | PollFailed
+    known_since: datetime
     done: threading.Event = field(default_factory=threading.Event)
     result: Polled | PollFailed | None = None
     seconds: float = 0.0
@@ -78,7 +80,13 @@ class _Poll:
         poller = registry.get(self.row.connection.source).poller
         if poller is None:
             raise PollFailed(PollFailure.SETTINGS, "This source is not polled.")
-        return poller.poll(config=self.row.connection.config, secrets=self.secrets, cursor=self.row.cursor, now=now)
+        return poller.poll(
+            config=self.row.connection.config,
+            secrets=self.secrets,
+            cursor=self.row.cursor,
+            known_since=self.known_since,
+            now=now,
+        )
 
 
 class Polls:
@@ -172,7 +180,7 @@ def _claim(owner: str, now: datetime, limit: int) -> list[_Poll]:
         mine = ContextListener.objects.filter(free, pk=row.pk, next_due_at=row.next_due_at)
         if mine.update(claimed_by=owner, claimed_until=now + LEASE):
             row.claimed_by, row.claimed_until = owner, now + LEASE
-            claimed.append(_Poll(row, owner, _secrets(row.connection_id)))
+            claimed.append(_Poll(row, owner, _secrets(row.connection_id), known_since(row.connection, now)))
     return claimed
 
 

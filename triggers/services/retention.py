@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
@@ -14,7 +14,12 @@ from dct_site.kernel.edits import edit
 from triggers.models import Retention
 from triggers.models.retention import DEFAULT_DAYS, LONGEST, SHORTEST
 
-WORDS = {"deliveries_days": "Deliveries", "events_days": "Events", "decisions_days": "Decisions"}
+WORDS = {
+    "deliveries_days": "Deliveries",
+    "events_days": "Events",
+    "decisions_days": "Decisions",
+    "tombstones_days": "Tombstones",
+}
 
 
 def default_retention() -> Retention:
@@ -30,18 +35,30 @@ def retention_of(connection: Connection) -> Retention:
 
 
 def days_of(own: Retention) -> dict[str, int]:
-    """{name: days} as they hold: the row's own, else what holds everywhere, else DEFAULT_DAYS."""
-    common = own if own.is_default else default_retention()
-    return {name: getattr(own, name) or getattr(common, name) or days for name, days in DEFAULT_DAYS.items()}
+    """{name: days} as they hold: the row's own, else what holds everywhere, else DEFAULT_DAYS; tombstones at least as
+    long as everything that leaves one.
+    """
+    return _as_they_hold(own, own if own.is_default else default_retention())
+
+
+def known_since(connection: Connection, now: datetime) -> datetime:
+    """From when on what came by a connection is still known, should it come again."""
+    return now - timedelta(days=days_of(retention_of(connection))["tombstones_days"])
 
 
 def connections_by_days(name: str) -> Mapping[int, Sequence[int]]:
     """{days: ids of the connections that keep so long} for one of the names of DEFAULT_DAYS."""
-    common = days_of(default_retention())[name]
+    common = default_retention()
     found: dict[int, list[int]] = defaultdict(list)
-    for pk, own in Connection.objects.order_by("pk").values_list("pk", f"retention__{name}"):
-        found[own or common].append(pk)
+    own = {row.connection_id: row for row in Retention.objects.exclude(connection=None)}
+    for pk in Connection.objects.order_by("pk").values_list("pk", flat=True):
+        found[_as_they_hold(own.get(pk, common), common)[name]].append(pk)
     return found
+
+
+def _as_they_hold(own: Retention, common: Retention) -> dict[str, int]:
+    found = {name: getattr(own, name) or getattr(common, name) or days for name, days in DEFAULT_DAYS.items()}
+    return {**found, "tombstones_days": max(found.values())}
 
 
 def change_retention(
@@ -64,9 +81,9 @@ def change_retention(
         changed = {name: value for name, value in days.items() if getattr(row, name) != value}
         before = {name: getattr(row, name) for name in changed}
         # A round that found nothing under the old rule says nothing about the new one.
-        edit(row, version=version, **changed, swept_at=None)
+        edit(row, version=version, **changed, swept_at=None, cleared_at=None, clearing=None)
         if connection is not None:
-            Retention.objects.filter(is_default=True).update(swept_at=None)
+            Retention.objects.filter(is_default=True).update(swept_at=None, cleared_at=None, clearing=None)
         if changed:
             audit.record(by=by, action="retention.changed", obj=row, now=now, before=before, after=changed)
     return row
@@ -75,5 +92,6 @@ def change_retention(
 def _check(name: str, value: int | None) -> None:
     if name not in DEFAULT_DAYS:
         raise InvalidValue(name, "There is no such limit.")
-    if value is not None and (type(value) is not int or not SHORTEST <= value <= LONGEST):
-        raise InvalidValue(name, f"{WORDS[name]} are kept for a whole number of days from {SHORTEST} to {LONGEST}.")
+    if value is not None and (type(value) is not int or not SHORTEST[name] <= value <= LONGEST):
+        words = f"{WORDS[name]} are kept for a whole number of days from {SHORTEST[name]} to {LONGEST}."
+        raise InvalidValue(name, words)

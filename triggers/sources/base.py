@@ -110,9 +110,18 @@ class Poller(Protocol):
     """Fetches what came since a cursor."""
 
     def poll(
-        self, *, config: Mapping[str, Any], secrets: Mapping[str, str], cursor: Mapping[str, Any], now: datetime
+        self,
+        *,
+        config: Mapping[str, Any],
+        secrets: Mapping[str, str],
+        cursor: Mapping[str, Any],
+        known_since: datetime,
+        now: datetime,
     ) -> Polled:
-        """Touches no database. An empty cursor asks for a baseline: a cursor and no arrivals. Raises PollFailed."""
+        """Touches no database. An empty cursor asks for a baseline: a cursor and no arrivals. Raises PollFailed.
+
+        What came before ``known_since`` would not be known as a repeat any more: it must not be brought again.
+        """
         ...
 
 

@@ -20,7 +20,10 @@ LABELS = {
     "deliveries_days": "Raw deliveries, in days",
     "events_days": "What events say, in days",
     "decisions_days": "Reasons of decisions, in days",
+    "tombstones_days": "What is left of them (ids, keys that tell repeats, outcomes), in days",
 }
+
+ALSO = {"tombstones_days": ", or as long as the longest of the others"}
 
 
 class RetentionForm(forms.Form):
@@ -34,9 +37,9 @@ class RetentionForm(forms.Form):
             self.fields[name] = forms.IntegerField(
                 label=label,
                 required=False,
-                min_value=SHORTEST,
+                min_value=SHORTEST[name],
                 max_value=LONGEST,
-                help_text=f"Left empty: {holds[name]}.",
+                help_text=f"Left empty: {holds[name]}{ALSO.get(name, '')}.",
             )
 
 

@@ -7,6 +7,7 @@ import pytest
 from django.contrib.messages import get_messages
 from django.test import Client
 
+from accounts.actor import Actor
 from accounts.enums import Role, Source
 from accounts.models import AuditEntry, Connection, Secret, User
 from tests.factories.accounts import make_user
@@ -16,6 +17,7 @@ from tests.factories.workspaces import make_connection, make_item
 from tests.factories.world import NOON, SECRET, World, make_world
 from triggers.enums import ExecutionStatus, TriggerStatus
 from triggers.models import Trigger, WebhookEndpoint
+from triggers.services.retention import change_retention
 
 pytestmark = pytest.mark.django_db
 
@@ -193,6 +195,15 @@ def test_an_endpoint_keeps_its_rules(client: Client, world: World) -> None:
     response = client.post(f"/admin/triggers/webhookendpoint/{endpoint.pk}/change/", form)
     assert "not both" in response.content.decode()
     assert act(client, "webhookendpoint", "disable", endpoint) == "1 disabled."
+
+
+def test_tombstones_stay_for_a_month_at_least(client: Client, world: World) -> None:
+    row = change_retention(connection=world.connection, by=Actor.system(), now=NOON, events_days=9)
+    url = f"/admin/triggers/retention/{row.pk}/change/"
+    assert "from 30 to 36500" in client.post(url, {"tombstones_days": "29", "events_days": "9"}).content.decode()
+    assert client.post(url, {"tombstones_days": "30", "events_days": "9"}).status_code == 302
+    row.refresh_from_db()
+    assert row.tombstones_days == 30
 
 
 def test_only_connections_that_one_may_use_can_be_chosen_for_a_card() -> None:

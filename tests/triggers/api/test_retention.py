@@ -6,9 +6,11 @@ import pytest
 
 from accounts.enums import Role
 from tests.factories.accounts import make_user
+from tests.factories.executions import make_event
 from tests.factories.world import NOON, World, make_world
 from tests.triggers.api.test_triggers import Caller, paths
-from triggers.models import Decision, Delivery, Event, Retention
+from triggers.models import Decision, Delivery, Event, Execution, Firing, Retention
+from triggers.services.clearing import EVENTS
 
 pytestmark = pytest.mark.django_db
 V1 = "/api/v1/"
@@ -39,7 +41,9 @@ def test_developers_change_what_holds_everywhere_and_for_one_connection(develope
     assert (everywhere["connection_id"], everywhere["deliveries_days"], everywhere["events_days"]) == (None, 14, None)
     assert changed.json() == developer.get(own).json()
     assert changed.json()["connection_id"] == world.connection.pk
-    assert changed.json()["holds"] == {"deliveries_days": 14, "events_days": 400, "decisions_days": 365}
+    holds = {"deliveries_days": 14, "events_days": 400, "decisions_days": 365, "tombstones_days": 400}
+    assert changed.json()["holds"] == holds
+    assert developer.patch(own, tombstones_days=500).json()["holds"]["tombstones_days"] == 500
     assert developer.patch(own, events_days=None).json()["holds"]["events_days"] == 90
 
 
@@ -57,6 +61,26 @@ def test_others_look_at_it_and_do_not_change_it(role: Role) -> None:
 def test_what_is_no_number_of_days_is_a_400_at_its_field(developer: Caller, value: Any) -> None:
     response = developer.patch(f"{V1}retention/", events_days=value)
     assert (response.status_code, paths(response)) == (400, {"events_days"})
+
+
+def test_tombstones_stay_for_a_month_at_least(developer: Caller) -> None:
+    response = developer.patch(f"{V1}retention/", tombstones_days=29)
+    assert (response.status_code, paths(response)) == (400, {"tombstones_days"})
+    assert developer.patch(f"{V1}retention/", tombstones_days=30).status_code == 200
+
+
+def test_an_event_whose_tombstone_is_gone_is_not_there(developer: Caller, world: World) -> None:
+    number = world.event.pk
+    Event.objects.filter(pk=number).update(purged_at=NOON)
+    Execution.objects.filter(event=number).update(event=make_event())
+    Firing.objects.filter(event=number).delete()
+    Decision.objects.filter(event=number).update(purged_at=NOON)
+    assert developer.get(f"{V1}events/{number}/explain/").status_code == 200
+
+    assert EVENTS.clear([number]) == 1
+
+    assert developer.get(f"{V1}events/{number}/").status_code == 404
+    assert developer.get(f"{V1}events/{number}/explain/").status_code == 404
 
 
 def test_a_change_of_what_somebody_else_has_changed_is_refused(developer: Caller, world: World) -> None:

@@ -29,6 +29,7 @@ from triggers.models import ContextListener, Delivery, Event, Execution, Pending
 from triggers.services import listeners, mailboxes, poll
 from triggers.services.decide import decide_pending
 from triggers.services.poll import poll_due, polls
+from triggers.services.retention import change_retention
 from triggers.sources import registry
 from triggers.sources.base import Arrival, Polled, PollFailed, PollFailure
 from triggers.sources.email.settings import InvalidMailSettings
@@ -49,11 +50,19 @@ class Scripted:
         self.asked: list[Mapping[str, Any]] = []
         self.told: list[Mapping[str, str]] = []
         self.polls: dict[str, Poll] = {}
+        self.known_since: datetime | None = None
 
     def poll(
-        self, *, config: Mapping[str, Any], secrets: Mapping[str, str], cursor: Mapping[str, Any], now: datetime
+        self,
+        *,
+        config: Mapping[str, Any],
+        secrets: Mapping[str, str],
+        cursor: Mapping[str, Any],
+        known_since: datetime,
+        now: datetime,
     ) -> Polled:
         self.asked.append(cursor)
+        self.known_since = known_since
         self.told.append(secrets)
         return self.polls[config["host"]](cursor)
 
@@ -117,6 +126,17 @@ def test_what_a_poll_brings_is_stored_with_its_cursor(scripted: Scripted) -> Non
     assert timedelta(seconds=9) <= row.next_due_at - NOON <= timedelta(seconds=11)
     assert scripted.told == [{"password": "pw"}]
     assert poll_all(now=after(1)) == 0
+
+
+@pytest.mark.django_db
+def test_a_poll_is_told_since_when_repeats_are_known(scripted: Scripted) -> None:
+    row = make_mailbox()
+    scripted.polls["mail.example.com"] = brings()
+    change_retention(connection=row.connection, by=Actor.system(), now=NOON, tombstones_days=500)
+
+    poll_all()
+
+    assert scripted.known_since == NOON - timedelta(days=500)
 
 
 @pytest.mark.django_db

@@ -74,7 +74,8 @@ def is_kept(row: Delivery | Event | Decision) -> bool:
 def test_a_fresh_installation_keeps_for_the_delivered_days() -> None:
     connection = make_jira()
 
-    assert days_of(default_retention()) == {"deliveries_days": 30, "events_days": 90, "decisions_days": 365}
+    delivered = {"deliveries_days": 30, "events_days": 90, "decisions_days": 365, "tombstones_days": 400}
+    assert days_of(default_retention()) == delivered
     assert days_of(retention_of(connection)) == days_of(default_retention())
 
 
@@ -83,7 +84,8 @@ def test_a_connection_keeps_for_its_own_days_and_otherwise_as_everywhere() -> No
     keep(deliveries_days=10, events_days=20)
     keep(connection, deliveries_days=3)
 
-    assert days_of(retention_of(connection)) == {"deliveries_days": 3, "events_days": 20, "decisions_days": 365}
+    holds = {"deliveries_days": 3, "events_days": 20, "decisions_days": 365, "tombstones_days": 400}
+    assert days_of(retention_of(connection)) == holds
     assert days_of(retention_of(other))["deliveries_days"] == 10
 
     keep(connection, deliveries_days=None)
@@ -100,7 +102,17 @@ def test_changing_it_is_told_in_the_audit_log_once() -> None:
     assert (entry.before, entry.after) == ({"events_days": None}, {"events_days": 5})
 
 
-@pytest.mark.parametrize("days", [{"events_days": 0}, {"events_days": 36_501}, {"events_days": True}, {"hours": 3}])
+@pytest.mark.parametrize(
+    "days",
+    [
+        {"events_days": 0},
+        {"events_days": 36_501},
+        {"events_days": True},
+        {"hours": 3},
+        {"tombstones_days": 29},
+        {"tombstones_days": 36_501},
+    ],
+)
 def test_what_is_no_number_of_days_is_refused(days: dict[str, Any]) -> None:
     with pytest.raises(InvalidValue):
         keep(**days)

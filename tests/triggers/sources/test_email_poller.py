@@ -35,6 +35,9 @@ from triggers.sources.email.settings import InvalidMailSettings, MailSettings, S
 pytestmark = pytest.mark.one_pass
 
 
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+
+
 @pytest.fixture(
     params=[pytest.param(Dovecot, marks=pytest.mark.dovecot, id="dovecot"), pytest.param(DemoServer, id="demo")]
 )
@@ -46,12 +49,19 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
 
 
 def poll(
-    server: Server, cursor: Any = None, *, password: str = PASSWORD, now: datetime | None = None, **over: Any
+    server: Server,
+    cursor: Any = None,
+    *,
+    password: str = PASSWORD,
+    now: datetime | None = None,
+    known_since: datetime = LONG_AGO,
+    **over: Any,
 ) -> Polled:
     return MailPoller().poll(
         config=settings_of(server, **over),
         secrets={"password": password},
         cursor=cursor or {},
+        known_since=known_since,
         now=now or datetime.now(UTC),
     )
 
@@ -184,6 +194,21 @@ def test_renumbering_brings_back_what_came_since_the_baseline_and_nothing_older(
     assert again.cursor["uidvalidity"] != polled.cursor["uidvalidity"]
     assert subjects(again.arrivals) == ["taken", "missed"]
     assert subjects(poll(server, again.cursor).arrivals) == ["after"]
+
+
+def test_renumbering_brings_back_nothing_that_would_not_be_known_any_more(server: Server) -> None:
+    """The first had its key deleted meanwhile: brought again, it would fire again."""
+    now = datetime.now(UTC)
+    polled = poll(server, now=now - timedelta(days=500))
+    deliver(server, "forgotten", at=now - timedelta(days=450))
+    deliver(server, "remembered", at=now - timedelta(days=300))
+    polled = poll(server, polled.cursor)
+    assert subjects(polled.arrivals) == ["forgotten", "remembered"]
+
+    renumber(server)
+    again = poll(server, polled.cursor, known_since=now - timedelta(days=400))
+
+    assert subjects(again.arrivals) == ["remembered"]
 
 
 def test_a_restart_keeps_the_numbers(server: Server) -> None:
@@ -431,26 +456,32 @@ def test_a_server_in_trouble_is_not_taken_for_a_wrong_password(answer: bytes, fa
 def test_what_is_not_public_is_not_connected_to_unless_allowed(host: str) -> None:
     config = {"host": host, "port": 143, "security": "ssl", "username": "robin"}
     with pytest.raises(PollFailed, match="is not on the public internet") as failed:
-        MailPoller().poll(config=config, secrets={"password": "x"}, cursor={}, now=datetime.now(UTC))
+        MailPoller().poll(
+            config=config, secrets={"password": "x"}, cursor={}, known_since=LONG_AGO, now=datetime.now(UTC)
+        )
     assert failed.value.failure == PollFailure.SETTINGS
 
 
 def test_cloud_metadata_is_never_connected_to() -> None:
     config = {"host": "169.254.169.254", "port": 80, "security": "ssl", "username": "robin", "allow_private": True}
     with pytest.raises(PollFailed, match="is not on the public internet"):
-        MailPoller().poll(config=config, secrets={"password": "x"}, cursor={}, now=datetime.now(UTC))
+        MailPoller().poll(
+            config=config, secrets={"password": "x"}, cursor={}, known_since=LONG_AGO, now=datetime.now(UTC)
+        )
 
 
 def test_a_password_does_not_leave_unencrypted() -> None:
     config = {"host": "10.9.9.9", "port": 143, "security": "plain", "username": "robin", "allow_private": True}
     with pytest.raises(PollFailed, match="unencrypted"):
-        MailPoller().poll(config=config, secrets={"password": "x"}, cursor={}, now=datetime.now(UTC))
+        MailPoller().poll(
+            config=config, secrets={"password": "x"}, cursor={}, known_since=LONG_AGO, now=datetime.now(UTC)
+        )
 
 
 def test_without_a_password_nothing_is_tried() -> None:
     config = {"host": HOST, "port": 143, "security": "plain", "username": "robin", "allow_private": True}
     with pytest.raises(PollFailed, match="enter it") as failed:
-        MailPoller().poll(config=config, secrets={}, cursor={}, now=datetime.now(UTC))
+        MailPoller().poll(config=config, secrets={}, cursor={}, known_since=LONG_AGO, now=datetime.now(UTC))
     assert failed.value.failure == PollFailure.CREDENTIALS
 
 
@@ -480,5 +511,11 @@ def test_settings_that_cannot_work_are_refused_by_field(field: str, value: Any) 
     with pytest.raises(InvalidMailSettings):
         MailSettings.from_config({**config, field: value})
     with pytest.raises(PollFailed) as failed:
-        MailPoller().poll(config={**config, field: value}, secrets={"password": "x"}, cursor={}, now=datetime.now(UTC))
+        MailPoller().poll(
+            config={**config, field: value},
+            secrets={"password": "x"},
+            cursor={},
+            known_since=LONG_AGO,
+            now=datetime.now(UTC),
+        )
     assert failed.value.failure == PollFailure.SETTINGS

@@ -42,7 +42,8 @@ def test_developers_change_it_everywhere_and_for_a_connection(developer: Visitor
     assert developer.post(own, {"events_days": 8, "version": 1}).status_code == 302
 
     assert days_of(default_retention())["deliveries_days"] == 7
-    assert days_of(retention_of(connection)) == {"deliveries_days": 7, "events_days": 8, "decisions_days": 365}
+    holds = {"deliveries_days": 7, "events_days": 8, "decisions_days": 365, "tombstones_days": 400}
+    assert days_of(retention_of(connection)) == holds
     assert AuditEntry.objects.filter(action="retention.changed", via="page").count() == 2
     listed = developer.get("/retention/").content.decode()
     assert own in listed
@@ -55,6 +56,15 @@ def test_what_is_no_number_of_days_keeps_what_was_typed(developer: Visitor, numb
     assert response.status_code == 422
     assert f'value="{number}"' in response.content.decode()
     assert not Retention.objects.exists()
+
+
+def test_tombstones_stay_for_a_month_at_least(developer: Visitor) -> None:
+    assert developer.post("/retention/", {"tombstones_days": "29", "version": 1}).status_code == 422
+    assert developer.post("/retention/", {"tombstones_days": "500", "version": 1}).status_code == 302
+    assert (
+        "Left empty: 500, or as long as the longest of the others."
+        in developer.get(f"/connections/{make_connection().pk}/retention/").content.decode()
+    )
 
 
 def test_what_somebody_else_changed_is_not_overwritten(developer: Visitor) -> None:

@@ -1,7 +1,8 @@
 """Which mails of a mailbox are new: UIDVALIDITY, the highest UID, and what was taken of the UIDs just below it. Pure.
 
 A server may show a mail after one with a higher UID, so each poll looks back over a window. After a new UIDVALIDITY no
-old UID means anything: what arrived since the baseline is taken again, and deciding drops what it has seen.
+old UID means anything: what arrived since the baseline is taken again, as far back as repeats are known, and deciding
+drops what it has seen.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,7 +18,8 @@ LONGEST_DELAY = timedelta(days=7)
 class Cursor:
     """``uid`` is the highest taken; ``taken`` are those taken of the window below it.
 
-    ``baseline_at`` is when the first poll was: what was there before fires nothing. ``recheck_below``: mails with a
+    ``baseline_at`` is when the first poll was, or the end of what is remembered: what was there before fires nothing.
+    ``recheck_below``: mails with a
     lower UID were renumbered and may be from before the baseline; 0 when none was.
     """
 
@@ -66,6 +68,12 @@ class Cursor:
         uid = max(taken, default=0)
         moved = replace(self, uid=max(self.uid, uid))
         return replace(moved, taken=frozenset(one for one in taken if one >= moved.first_looked_at))
+
+    def not_before(self, known_since: datetime) -> "Cursor":
+        """The cursor with a baseline that is no older than what is still known as a repeat; a week is left for mails
+        whose date is before their arrival.
+        """
+        return replace(self, baseline_at=max(self.baseline_at, known_since.astimezone(UTC) + LONGEST_DELAY))
 
     def is_from_before(self, uid: int, arrived: datetime | None, sent: datetime | None) -> bool:
         """Whether a renumbered mail was there before the baseline.

@@ -42,7 +42,13 @@ class MailPoller:
         self._open = open_it
 
     def poll(
-        self, *, config: Mapping[str, Any], secrets: Mapping[str, str], cursor: Mapping[str, Any], now: datetime
+        self,
+        *,
+        config: Mapping[str, Any],
+        secrets: Mapping[str, str],
+        cursor: Mapping[str, Any],
+        known_since: datetime,
+        now: datetime,
     ) -> Polled:
         """Up to BATCH mails after the cursor. The first poll is a baseline and brings none. Raises PollFailed."""
         try:
@@ -57,7 +63,7 @@ class MailPoller:
             if known is None:
                 return Polled((), _baseline(box, opened, now).to_store())
             if known.uidvalidity != opened.uidvalidity:
-                known = _renumbered(box, opened, known)
+                known = _renumbered(box, opened, known, known_since)
             return _fetch(box, known, settings, config)
 
 
@@ -67,7 +73,8 @@ def _baseline(box: Mailbox, opened: Opened, now: datetime) -> Cursor:
     return baseline(uidvalidity=opened.uidvalidity, uidnext=opened.uidnext, there=there, now=now)
 
 
-def _renumbered(box: Mailbox, opened: Opened, known: Cursor) -> Cursor:
+def _renumbered(box: Mailbox, opened: Opened, known: Cursor, known_since: datetime) -> Cursor:
+    known = known.not_before(known_since)
     # A server's days are its own time zone's.
     recent = box.uids_since((known.baseline_at - timedelta(days=1)).date())
     return renumbered(known, uidvalidity=opened.uidvalidity, uidnext=opened.uidnext, recent=recent)
