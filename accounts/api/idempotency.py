@@ -13,9 +13,9 @@ from rest_framework.response import Response
 from rest_framework.utils.encoders import JSONEncoder
 
 from accounts.models import IdempotencyKey, User
+from accounts.services.answers import KEPT
 from dct_site.kernel.rest.problems import MEDIA_TYPE
 
-KEPT = timedelta(hours=24)
 ABANDONED = timedelta(minutes=10)
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 

@@ -40,6 +40,10 @@ class Connection(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def audit_name(self) -> str:
+        return self.name
+
 
 class Secret(models.Model):
     """One secret of a connection. Two of one name may live while rotating: the older carries ``expires_at``."""

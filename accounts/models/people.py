@@ -22,6 +22,10 @@ class User(AbstractUser):  # type: ignore[django-manager-missing]
             models.CheckConstraint(condition=Q(role__in=Role.values), name="user_role_known"),
         ]
 
+    @property
+    def audit_name(self) -> str:
+        return self.username
+
 
 EVENTS_PER_MINUTE = 6000
 
@@ -55,6 +59,10 @@ class FeatureToggle(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_key_display()}: {'on' if self.is_on else 'off'}"
+
+    @property
+    def audit_name(self) -> str:
+        return self.key
 
 
 class OperationGrant(models.Model):

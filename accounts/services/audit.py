@@ -24,7 +24,8 @@ def record(
 ) -> AuditEntry:
     """Append the entry of one change. ``action`` reads ``noun.verb`` (``trigger.published``).
 
-    ``before`` and ``after`` hold field names and JSON values; anything whose name smells of a secret is redacted.
+    ``before`` and ``after`` hold field names and JSON values of what people here set, never what came from outside; of
+    ``obj`` its name is kept only where people here gave it. Anything whose name smells of a secret is redacted.
     Must be called inside the transaction of the change, so that neither is ever without the other; raises RuntimeError
     if it is not.
     """
@@ -38,10 +39,18 @@ def record(
         action=action,
         kind=obj._meta.model_name or "" if obj is not None else "",
         object_id=obj.pk if obj is not None else None,
-        object_label=str(obj)[:200] if obj is not None else "",
+        object_label=_label(obj) if obj is not None else "",
         before=redact(dict(before or {})),
         after=redact(dict(after or {})),
     )
+
+
+def _label(obj: models.Model) -> str:
+    """The name that people here gave it, where its model offers one (``audit_name``), otherwise kind and number: titles
+    come from outside, and an entry cannot be emptied when they have to go.
+    """
+    name = getattr(obj, "audit_name", "") or f"{obj._meta.verbose_name} {obj.pk}"
+    return str(name)[:200]
 
 
 def redact(value: Any, *, name: str = "") -> Any:

@@ -26,6 +26,10 @@ class RuntimeCommand(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def audit_name(self) -> str:
+        return self.name
+
 
 class AgentProfile(models.Model):
     """Model, instructions, permissions and user comment (the four criteria of matching), and how it is run."""
@@ -59,4 +63,8 @@ class AgentProfile(models.Model):
         ]
 
     def __str__(self) -> str:
+        return self.name
+
+    @property
+    def audit_name(self) -> str:
         return self.name

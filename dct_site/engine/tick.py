@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.db import connection
 
+from accounts.services import answers
 from accounts.services.heartbeat import beat, seconds_since
 from accounts.services.sealing import seal
 from agents.services.admission import expire_starts
@@ -35,5 +36,6 @@ def tick(now: datetime) -> None:
     seal()
     purge_due(now=now)
     clear_due(now=now)
+    answers.drop_old(now=now)
     for topic in SWEPT:
         wake.poke(topic)

@@ -6,12 +6,16 @@ from datetime import datetime
 from queue import SimpleQueue
 
 import pytest
+from django.apps import apps
 from django.db import connection, transaction
 
 from accounts.actor import Actor
 from accounts.models import AuditEntry, User
 from accounts.models.audit import AppendOnlyError
 from accounts.services import audit, sealing
+from tests.factories.deliverables import make_deliverable
+from tests.factories.executions import make_event
+from tests.factories.workspaces import make_item, make_workspace
 
 
 def entry(now: datetime, **after: object) -> AuditEntry:
@@ -31,6 +35,34 @@ def test_secrets_are_redacted_at_any_depth(now: datetime) -> None:
     assert row.after["config"] == {"password": audit.REDACTED, "keep": [1, {"api_token": audit.REDACTED}]}
     assert row.after["secret"] == ""
     assert row.after["when"] == str(now)
+
+
+@pytest.mark.django_db
+def test_an_entry_names_nothing_by_what_came_from_outside(now: datetime) -> None:
+    outside = [
+        make_item(title="Kim's complaint"),
+        make_workspace(title="For Kim"),
+        make_event(subject="Kim"),
+        make_deliverable(make_workspace(), name="For Kim"),
+    ]
+    with transaction.atomic():
+        rows = [audit.record(by=Actor.cli(), action="thing.seen", obj=one, now=now) for one in outside]
+    kinds = ["context item", "workspace", "event", "deliverable"]
+    assert [row.object_label for row in rows] == [f"{kind} {one.pk}" for kind, one in zip(kinds, outside, strict=True)]
+
+
+def test_only_what_people_here_name_is_named_in_the_log() -> None:
+    """Whoever gives another model a name for the log says here that no outside text is in it."""
+    named = {model.__name__ for model in apps.get_models() if hasattr(model, "audit_name")}
+    assert named == {
+        "AgentProfile",
+        "Connection",
+        "FeatureToggle",
+        "RuntimeCommand",
+        "Trigger",
+        "User",
+        "WorkspaceTemplate",
+    }
 
 
 @pytest.mark.django_db

@@ -49,7 +49,9 @@ class ErasureInput(SubjectInput):
 
 class CountedSerializer(serializers.Serializer[Any]):
     """What would go; ``running`` executions are in the way. ``items`` lose their title and state, ``other_files`` are
-    context files in workspaces about something else, ``refused`` are deliveries that made no event.
+    context files in workspaces about something else, ``refused`` are deliveries that made no event,
+    ``only_raw`` those that made some while only their raw bytes name the person. ``is_all_read`` is false where only
+    the newest deliveries were looked through for these two.
     """
 
     events = serializers.IntegerField()
@@ -61,6 +63,8 @@ class CountedSerializer(serializers.Serializer[Any]):
     items = serializers.IntegerField()
     other_files = serializers.IntegerField()
     refused = serializers.IntegerField()
+    only_raw = serializers.IntegerField()
+    is_all_read = serializers.BooleanField()
     confirmation = serializers.CharField()
 
 

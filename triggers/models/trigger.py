@@ -51,6 +51,10 @@ class Trigger(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def audit_name(self) -> str:
+        return self.name
+
     def journal_refs(self) -> dict[str, int]:
         return {"trigger": self.pk}
 

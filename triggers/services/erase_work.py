@@ -17,7 +17,7 @@ from django.db.models import Q, QuerySet
 
 from accounts.actor import Actor
 from accounts.models import JournalEntry
-from accounts.services import audit
+from accounts.services import answers, audit
 from agents.enums import AgentStatus
 from agents.models import Agent
 from agents.services.forgetting import forget_conversations
@@ -45,7 +45,7 @@ from triggers.services.erase_find import (
     item_ids_of,
     items_near,
     names,
-    refused_naming,
+    raw_naming,
     states_near,
 )
 from triggers.services.erasing import executions_of
@@ -181,12 +181,32 @@ def _finish(erasure: Erasure, now: datetime) -> int:
     if PendingDelivery.objects.filter(delivery__received_at__lte=erasure.created_at).exists():
         Erasure.objects.filter(pk=erasure.pk).update(waits_for="It waits for deliveries that are not decided yet.")
         return 0
+    if erasure.kind == ErasureKind.PERSON and (looked_at := _look_through(erasure, now)):
+        return looked_at
     gone = _forget_item(erasure, now) if erasure.kind == ErasureKind.ITEM else _forget_person(erasure, now)
+    gone["answers"] += answers.forget_content()
     crashpoint("erasure.before_end")
     with transaction.atomic():
         _move_on(erasure, erasure.after_id, gone, now)
         moves.move(erasure, ErasureStatus.DONE, now=now, ended_at=now, person="", waits_for="")
         audit.record(by=SYSTEM, action="erasure.done", obj=erasure, now=now, after=dict(erasure.counts))
+    return 1
+
+
+def _look_through(erasure: Erasure, now: datetime) -> int:
+    """The next deliveries, emptied where their raw bytes name the person although no event does; 0 where none is
+    left. Their events, which say nothing of the person, stay.
+    """
+    after_id = erasure.after_delivery_id
+    found, last_id = raw_naming(person_of(erasure), until=erasure.created_at, after_id=after_id)
+    if last_id is None:
+        return 0
+    gone = Counter(deliveries=_empty([raw.pk for raw in found], now))
+    with transaction.atomic():
+        rows = Erasure.objects.filter(pk=erasure.pk, after_delivery_id=after_id)
+        if not rows.update(after_delivery_id=last_id):
+            raise LostRace(f"erasure {erasure.pk} was gone on with by somebody else")
+        _move_on(erasure, erasure.after_id, gone, now)
     return 1
 
 
@@ -210,7 +230,6 @@ def _forget_item(erasure: Erasure, now: datetime) -> Counter[str]:
 
 def _forget_person(erasure: Erasure, now: datetime) -> Counter[str]:
     person, gone = person_of(erasure), Counter[str]()
-    gone["deliveries"] += _empty(refused_naming(person, until=erasure.created_at), now)
     named = (row.pk for row in states_near(person).iterator(chunk_size=CHUNK) if _is_named(row, person))
     while ids := list(islice(named, CHUNK)):
         # Deleted, not emptied: what was judged by such a state says from now on that it cannot be judged again.

@@ -3,7 +3,7 @@
 Runs that still go on are in the way: they would write again what is taken away. They have to be stopped with it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -32,7 +32,7 @@ from triggers.services.erase_find import (
     item_ids_of,
     items_near,
     names,
-    refused_naming,
+    newest_raw_naming,
     states_near,
 )
 from triggers.services.executions import AlreadyOver
@@ -59,7 +59,8 @@ class Subject:
 class Counted:
     """What would go: events with what they led to; ``running`` executions are in the way. ``workspaces`` lose their
     title, ``context/`` and conversations; their own files only where that was asked for. ``refused`` deliveries made no
-    event.
+    event, those of ``only_raw`` made some that do not name the person. ``is_all_read``: false where only the newest
+    deliveries were looked through for these two; the work looks through all.
     """
 
     subject: Subject
@@ -72,11 +73,14 @@ class Counted:
     items: int
     other_files: int
     refused: int
+    only_raw: int
+    is_all_read: bool
     confirmation: str
 
     @property
     def is_nothing(self) -> bool:
-        return not (self.events or self.states or self.items or self.other_files or self.refused)
+        beside = self.states or self.items or self.other_files or self.refused or self.only_raw
+        return self.is_all_read and not (self.events or beside)
 
 
 class InvalidSubject(Exception):
@@ -103,15 +107,19 @@ def count(*, subject: Subject, by: Actor, now: datetime) -> Counted:
     """What an erasure would take away; nothing is written. Raises Denied, and InvalidSubject for what is no name."""
     require_of(by, Operation.ERASE)
     event_ids = _events(subject)
-    found = _downstream(event_ids) | _library(subject, now)
-    deliveries = sum(
-        Event.objects.filter(pk__in=part, delivery_id__isnull=False).values("delivery_id").distinct().count()
+    deliveries = {
+        found
         for part in _parts(event_ids)
-    )
-    numbers = {"events": len(event_ids), "deliveries": deliveries, **found}
-    told = {**_named(subject), **numbers, "first": event_ids[:1], "last": event_ids[-1:]}
+        for found in Event.objects.filter(pk__in=part, delivery_id__isnull=False).values_list("delivery_id", flat=True)
+    }
+    found = _downstream(event_ids) | _library(subject)
+    numbers = {"events": len(event_ids), "deliveries": len(deliveries), **found}
+    raw, is_all_read = _raw(subject, deliveries, now)
+    # Of a part of the deliveries the numbers move with what comes: they are told, and not held to.
+    sure = {**numbers, **raw} if is_all_read else numbers
+    told = {**_named(subject), **sure, "first": event_ids[:1], "last": event_ids[-1:]}
     confirmation = signing.dumps(told, salt=_SALT)
-    return Counted(subject=subject, confirmation=confirmation, **numbers)
+    return Counted(subject=subject, confirmation=confirmation, is_all_read=is_all_read, **numbers, **raw)
 
 
 def start(*, subject: Subject, confirmation: str, stop_running: bool, user: User, by: Actor, now: datetime) -> Erasure:
@@ -190,20 +198,30 @@ def _downstream(event_ids: Sequence[int]) -> dict[str, int]:
     return {"executions": len(ids), "running": running, "workspaces": len(workspaces)}
 
 
-def _library(subject: Subject, now: datetime) -> dict[str, int]:
-    """What lies beside the events: states, items, context files elsewhere, and what was refused."""
+def _raw(subject: Subject, known: Container[int | None], now: datetime) -> tuple[dict[str, int], bool]:
+    """Deliveries that only their raw bytes tell, beside those that are ``known`` by their events; and whether these are
+    all.
+    """
+    if subject.person is None:
+        return {"refused": 0, "only_raw": 0}, True
+    found, is_all_read = newest_raw_naming(subject.person, until=now)
+    only_raw = sum(raw.has_event and raw.pk not in known for raw in found)
+    return {"refused": sum(not raw.has_event for raw in found), "only_raw": only_raw}, is_all_read
+
+
+def _library(subject: Subject) -> dict[str, int]:
+    """What lies beside the events: states, items, and context files elsewhere."""
     if subject.item is not None:
         ids = item_ids_of(subject.item.pk)
         states = ItemState.objects.filter(item__in=ids).exclude(state={}, changes={}).count()
         told = ContextItem.objects.filter(pk__in=ids).exclude(title="", url="", state={}).count()
         others = ContextFile.objects.filter(item__in=ids).count()
-        return {"states": states, "items": told, "other_files": others, "refused": 0}
+        return {"states": states, "items": told, "other_files": others}
     person = subject.person
     assert person is not None  # noqa: S101 - one of the two is given
     states = sum(person.is_in(row.state) or person.is_in(row.changes) for row in states_near(person).iterator())
     told = sum(is_named(row, person) for row in items_near(person).iterator())
-    refused = len(refused_naming(person, until=now))
-    return {"states": states, "items": told, "other_files": 0, "refused": refused}
+    return {"states": states, "items": told, "other_files": 0}
 
 
 def _running(event_ids: Sequence[int]) -> list[Execution]:

@@ -35,6 +35,7 @@ WORDS = {
     "files": "context files",
     "states": "states of items",
     "items": "items",
+    "answers": "answers kept for repeated calls",
 }
 """What the counts of an erasure are of."""
 

@@ -32,6 +32,10 @@ class WorkspaceTemplate(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def audit_name(self) -> str:
+        return self.name
+
 
 class TemplateContext(models.Model):
     """One file that is written into ``context/`` of every clone."""

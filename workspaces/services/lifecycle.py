@@ -73,14 +73,7 @@ def rename(*, workspace: Workspace, title: str, version: int, by: Actor, now: da
     if not line or len(line) > TITLE_LENGTH:
         raise BadTitle(f"A title has 1 to {TITLE_LENGTH} characters.")
     with transaction.atomic():
-        before = workspace.title
         edit(workspace, version=version, title=line)
-        audit.record(
-            by=by,
-            action="workspace.renamed",
-            obj=workspace,
-            now=now,
-            before={"title": before},
-            after={"title": line},
-        )
+        # Not the titles: the old one may quote what came from outside, and the log cannot forget it.
+        audit.record(by=by, action="workspace.renamed", obj=workspace, now=now, after={"changed": ["title"]})
     return workspace

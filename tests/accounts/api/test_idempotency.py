@@ -12,6 +12,8 @@ from django.utils import timezone
 
 from accounts.api import idempotency
 from accounts.models import IdempotencyKey, User
+from accounts.services import answers
+from dct_site.engine.tick import tick
 from dct_site.kernel.crypto import WrongKey
 from tests.factories.accounts import make_user
 from tests.factories.workspaces import make_template
@@ -96,7 +98,7 @@ def test_a_key_that_is_none_is_refused(key: str) -> None:
 def test_after_a_day_a_key_is_free_again() -> None:
     user = make_user()
     post(user, name="Once")
-    IdempotencyKey.objects.update(created_at=timezone.now() - idempotency.KEPT - timedelta(seconds=1))
+    IdempotencyKey.objects.update(created_at=timezone.now() - answers.KEPT - timedelta(seconds=1))
     assert post(user, name="Twice").status_code == 201
     assert Trigger.objects.count() == 2
 
@@ -158,3 +160,33 @@ def test_many_at_the_same_time_make_one_thing() -> None:
     assert [answer.status_code for answer in answers] == [201] * 4
     assert len({answer.json()["id"] for answer in answers}) == 1
     assert Trigger.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_an_answer_that_was_emptied_is_repeated_without_a_body_and_does_nothing_twice() -> None:
+    user = make_user()
+    post(user, name="Canary")
+    post(user, name="", key="two")  # refused, and kept as well
+
+    assert answers.forget_content() == 2
+    assert answers.forget_content() == 0
+
+    again = post(user, name="Canary")
+    assert (again.status_code, again.content, again["Idempotent-Replayed"]) == (201, b"", "true")
+    assert again.has_header("ETag")
+    assert post(user, name="Another").status_code == 422
+    assert Trigger.objects.count() == 1
+    assert "Canary" not in str(IdempotencyKey.objects.values_list("response_body", "response_headers", "route"))
+
+
+@pytest.mark.django_db
+def test_answers_are_deleted_when_their_day_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    user, now = make_user(), timezone.now()
+    for number in range(3):
+        post(user, name=f"T{number}", key=str(number))
+    monkeypatch.setattr(answers, "BATCH", 2)
+
+    assert answers.drop_old(now=now + timedelta(hours=23)) == 0
+    assert answers.drop_old(now=now + timedelta(hours=25)) == 2
+    tick(now + timedelta(hours=25))
+    assert not IdempotencyKey.objects.exists()

@@ -18,7 +18,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.actor import Actor
 from accounts.enums import Role, Source, Via
-from accounts.models import AuditEntry, Connection, JournalEntry
+from accounts.models import AuditEntry, Connection, IdempotencyKey, JournalEntry
 from accounts.permissions import Denied
 from agents.enums import AgentStatus, IntentKind, MessageKind
 from agents.models import Agent, AgentIntent, AgentMessage, AgentRun
@@ -32,7 +32,7 @@ from tests.factories.agents import make_agent
 from tests.factories.deliverables import deliver, make_deliverable
 from tests.factories.executions import make_event
 from tests.factories.triggers import NOON, after, make_delivery, make_jira, make_trigger, make_watch
-from tests.factories.workspaces import make_item, make_workspace
+from tests.factories.workspaces import make_connection, make_item, make_workspace
 from tests.triggers.services.doomed import database_url
 from triggers.enums import ErasureStatus, ExecutionStatus, Refusal
 from triggers.models import (
@@ -46,7 +46,7 @@ from triggers.models import (
     SeenChange,
     Trigger,
 )
-from triggers.services import erase_work, erasing
+from triggers.services import erase_find, erase_work, erasing
 from triggers.services.decide import decide_pending
 from triggers.services.erase_find import Person
 from triggers.services.erase_work import erase_some
@@ -59,6 +59,8 @@ from workspaces import files
 from workspaces.enums import ContextKind, TrustTier
 from workspaces.models import ContextFile, ContextItem, ItemState, Workspace
 from workspaces.services import context
+from workspaces.services.items import unwatch, watch
+from workspaces.services.lifecycle import rename
 
 pytestmark = pytest.mark.django_db
 SYSTEM = Actor.system()
@@ -477,8 +479,9 @@ PARTS = (
         (Source.EMAIL, b"Content-Transfer-Encoding: base64\n\nS2ltLkNhbmFyeUBleGFtcGxlLm9yZw=="),
         (Source.EMAIL, b"Content-Transfer-Encoding: quoted-printable\n\nkim.canary=40exa=\nmple.org"),
         (Source.EMAIL, PARTS),
+        (Source.EMAIL, b"Cc: =?utf-8?q?kim=2Ecanary=40example=2Eorg?=\n\nx"),
     ],
-    ids=["text", "JSON", "form", "base64", "quoted-printable", "a part"],
+    ids=["text", "JSON", "form", "base64", "quoted-printable", "a part", "a header"],
 )
 def test_what_was_refused_and_names_a_person_is_emptied_with_the_rest(source: Source, body: bytes) -> None:
     connection = make_jira()
@@ -496,6 +499,123 @@ def test_what_was_refused_and_names_a_person_is_emptied_with_the_rest(source: So
     assert (bytes(other.body), other.purged_at) == (NOT_PARSED + b"joan", None)
     with pytest.raises(InvalidSubject, match="nothing to erase"):
         begin(Subject(person=Person(CANARY)))
+
+
+def copied(connection: Connection, number: int, cc: str = CANARY) -> Event:
+    """A mail of which DCT makes an event that says nothing of who got a copy."""
+    mail = f"Message-ID: <{number}@x>\nFrom: joan@example.org\nTo: ops@example.org\nX-Copied: {cc}\n\nThe door is shut."
+    known = set(Event.objects.values_list("pk", flat=True))
+    make_delivery(connection, body=mail.encode(), source=Source.EMAIL, delivery_key=str(number))
+    decide_pending(now=NOON)
+    return Event.objects.exclude(pk__in=known).get()
+
+
+def test_a_delivery_that_alone_names_a_person_is_emptied_and_its_event_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(erase_find, "RAW", 2)
+    connection = make_connection(source=Source.EMAIL)
+    named, others = copied(connection, 1), [copied(connection, number, "joan") for number in range(2, 6)]
+    last = copied(connection, 6)
+    seen = count(subject=Subject(person=Person(CANARY)), by=SYSTEM, now=LATER)
+    assert (seen.only_raw, seen.refused, seen.events, seen.is_all_read, seen.is_nothing) == (2, 0, 0, True, False)
+
+    row = erase(Subject(person=Person(CANARY)))
+
+    assert (row.status, row.counts["deliveries"]) == (ErasureStatus.DONE, 2)
+    assert places_of(CANARY) == set()
+    whole = Delivery.objects.filter(purged_at=None).values_list("pk", flat=True)
+    assert set(whole) == {one.delivery_id for one in others}
+    for event in (named, last):
+        event.refresh_from_db()
+        assert (event.purged_at, event.facts["text"]) == (None, "The door is shut.")
+
+
+def test_what_an_event_names_too_is_counted_with_its_event_only() -> None:
+    happened(make_jira(), told())
+    seen = count(subject=Subject(person=Person(CANARY)), by=SYSTEM, now=LATER)
+    assert (seen.events, seen.deliveries, seen.only_raw) == (1, 1, 0)
+
+
+def test_a_preview_reads_the_newest_bodies_only_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    connection = make_connection(source=Source.EMAIL)
+    copied(connection, 1)
+    copied(connection, 2)
+    monkeypatch.setattr(erase_find, "PREVIEWED", 1)
+    subject = Subject(person=Person(CANARY))
+    seen = count(subject=subject, by=SYSTEM, now=LATER)
+    assert (seen.only_raw, seen.is_all_read) == (1, False)
+
+    copied(connection, 3, "joan")  # moves what a preview reads, and nothing that was confirmed
+    user = make_user(role=Role.DEVELOPER)
+    by = Actor.person(user, Via.PAGE)
+    assert not count(subject=subject, by=SYSTEM, now=LATER).is_nothing
+    start(subject=subject, confirmation=seen.confirmation, stop_running=False, user=user, by=by, now=LATER)
+    for _ in range(10):
+        erase_some(now=LATER)
+
+    assert places_of(CANARY) == set()
+
+
+def test_a_large_body_is_looked_through_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    connection = make_connection(source=Source.EMAIL)
+    for number in range(3):
+        copied(connection, number)
+    monkeypatch.setattr(erase_find, "RAW_BYTES", 10)
+    found, last_id = erase_find.raw_naming(Person(CANARY), until=LATER, after_id=0)
+    first = Delivery.objects.earliest("pk").pk
+    assert ([raw.pk for raw in found], last_id) == ([first], first)
+
+
+def test_who_looks_through_deliveries_beside_another_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    copied(make_connection(source=Source.EMAIL), 1)
+    row = begin(Subject(person=Person(CANARY)))
+    stale = Erasure.objects.get(pk=row.pk)
+    assert erase_work._look_through(row, LATER) == 1
+    with pytest.raises(LostRace):
+        erase_work._look_through(stale, LATER)
+
+
+def test_a_name_that_is_not_ascii_is_found_in_either_case() -> None:
+    assert Person("ÉLISE").is_in("Ask élise.")
+    assert not Person("élise").is_in("Ask elise.")
+    assert Person("élise").is_in_bytes(b"Cc: =?utf-8?q?=C3=89lise?=\n\nx", Source.EMAIL)
+    assert not Person("élise").is_in_bytes(b"Cc: =?no-such-charset?q?=C3=89lise?=\n\nx", Source.EMAIL)
+
+
+@pytest.mark.parametrize("kind", ["item", "person"])
+def test_answers_that_were_kept_for_repeated_calls_are_emptied(kind: str) -> None:
+    event = happened(make_jira(), told())
+    IdempotencyKey.objects.create(
+        user=make_user(),
+        route="POST /api/v1/triggers/1/test/",
+        key="k",
+        request_hash="x",
+        response_status=200,
+        response_body={"because": [f"{CANARY} asked"]},
+        created_at=NOON,
+    )
+
+    row = erase(Subject(item=event.item) if kind == "item" else Subject(person=Person(CANARY)))
+
+    assert row.counts["answers"] == 1
+    assert places_of(CANARY) == set()
+    assert IdempotencyKey.objects.get().response_status == 200
+
+
+def test_the_log_names_no_item_workspace_or_event_by_its_title() -> None:
+    event = happened(make_jira(), told())
+    user = make_user(role=Role.DEVELOPER)
+    by = Actor.person(user, Via.API)
+    assert event.item is not None
+    watch(item=event.item, by=by, now=NOON)
+    unwatch(item=event.item, by=by, now=NOON)
+    workspace = make_workspace(owner=user, item=event.item, title=f"For {CANARY}")
+    rename(workspace=workspace, title="Another", version=workspace.version, by=by, now=NOON)
+    replay(event=event, trigger=None, by=by, now=NOON)
+
+    entries = AuditEntry.objects.filter(kind__in=["contextitem", "workspace", "event"])
+    assert set(entries.values_list("kind", flat=True)) == {"contextitem", "workspace", "event"}
+    for entry in entries:
+        assert CANARY not in json.dumps([entry.before, entry.after, entry.object_label])
 
 
 def test_of_what_could_not_be_parsed_what_was_said_of_it_goes_too() -> None:
@@ -647,7 +767,7 @@ def test_more_than_a_batch_is_worked_off_in_batches(monkeypatch: pytest.MonkeyPa
         rounds += 1
 
     row.refresh_from_db()
-    assert (row.done, row.status, rounds) == (4, ErasureStatus.DONE, 3)
+    assert (row.done, row.status, rounds) == (4, ErasureStatus.DONE, 4)
     assert Event.objects.filter(purged_at=None).count() == 1
 
 

@@ -11,6 +11,7 @@ from tests.factories.world import make_erasure
 from tests.triggers.views.people import Visitor
 from triggers.enums import ErasureStatus, ExecutionStatus, Refusal
 from triggers.models import Erasure, Event, Execution
+from triggers.services import erase_find
 from triggers.services.decide import decide_pending
 from workspaces.models import ContextItem
 
@@ -68,6 +69,7 @@ def test_a_person_is_looked_for_and_erased_once_the_name_is_typed(developer: Vis
     seen = developer.post("/retention/erase/", said)
     assert "1 event with 1 raw delivery" in text_of(seen)
     assert "1 refused delivery, of which no event was made" in text_of(seen)
+    assert "only the newest were read" not in text_of(seen)
     assert "not: what agents made of it" in text_of(seen)
     sure = {**said, "confirmation": confirmation_in(seen), "typed": "kim@example.org"}
     assert developer.post("/retention/erase/", sure).status_code == 302
@@ -101,6 +103,23 @@ def test_runs_that_go_on_have_to_be_stopped_with_it(developer: Visitor) -> None:
     assert not Erasure.objects.exists()
     assert developer.post("/retention/erase/", {**sure, "stop_running": "on"}).status_code == 302
     assert Execution.objects.get().status == ExecutionStatus.CANCELLED
+
+
+def test_raw_deliveries_whose_events_do_not_name_the_person_are_told(
+    developer: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = make_jira()
+    for number in range(2):
+        make_delivery(connection, headers={"x-copied": "kim@example.org"}, delivery_key=str(number))
+    decide_pending(now=NOON)
+    seen = text_of(developer.post("/retention/erase/", {"person": "kim@example.org"}))
+    assert "2 raw deliveries whose events do not name the person" in seen
+    assert "only the newest were read" not in seen
+
+    monkeypatch.setattr(erase_find, "PREVIEWED", 1)
+    seen = text_of(developer.post("/retention/erase/", {"person": "kim@example.org"}))
+    assert "1 raw delivery whose events do not name the person" in seen
+    assert "only the newest were read" in seen
 
 
 @pytest.mark.parametrize(
