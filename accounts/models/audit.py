@@ -10,7 +10,7 @@ from accounts.enums import Via
 
 
 class AppendOnlyError(Exception):
-    """Audit entries and journal entries are never changed or deleted by the application."""
+    """Audit entries are never changed or deleted by the application."""
 
 
 class AuditEntry(models.Model):

@@ -32,6 +32,17 @@ def test_newer_rows_wait_behind_one_line_until_they_are_asked_for(
     expect(page.locator("tr[data-row]")).not_to_have_count(before)
 
 
+def test_what_the_door_turned_away_waits_behind_that_line_too(demo: Installation, page: Page) -> None:
+    page.goto(f"{demo.info['url']}/deliveries/?status=rejected")
+    expect(page.locator("[data-live-dot]")).to_contain_text("Live")
+    status, _ = post(demo.info["demo"]["github_webhook_url"], pull_request(105), {"X-Hub-Signature-256": "sha256=no"})
+    assert status == 401
+    line = page.locator("#fresh a")
+    expect(line).to_contain_text(re.compile(r"\d+ newer"), timeout=30_000)
+    line.click()
+    expect(page.locator("tr[data-row]").first).to_contain_text("Rejected")
+
+
 def test_the_status_counts_on_without_a_reload(demo: Installation, page: Page) -> None:
     page.goto(f"{demo.info['url']}/status/")
     expect(page.locator("[data-live-dot]")).to_contain_text("Live")

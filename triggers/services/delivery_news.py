@@ -24,6 +24,12 @@ def tell(settled: Iterable[Settled], *, at: datetime) -> None:
     journal.write(*(_line(one, at) for one in settled))
 
 
+def rejected_line(delivery_id: int, connection_id: int, at: datetime) -> journal.Line:
+    """The line about the newest of what was turned away for a connection."""
+    refs = {KIND: delivery_id, "connection": connection_id}
+    return journal.Line(KIND, delivery_id, "", DeliveryStatus.REJECTED.value, "", moves.SYSTEM, at, refs)
+
+
 def _line(one: Settled, at: datetime) -> journal.Line:
     pk = one.delivery.pk
     refs = {KIND: pk, "connection": one.delivery.connection_id}

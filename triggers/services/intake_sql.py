@@ -5,11 +5,14 @@ inside the caller's transaction. One statement per table and batch: with one ins
 half as much.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import chain
 from typing import Any, NamedTuple
+
+from dct_site.kernel.journal import Line
 
 Rows = list[tuple[Any, ...]]
 Execute = Callable[[str, Sequence[Any]], Rows]
@@ -50,6 +53,7 @@ class Statements:
     def __init__(self, execute: Execute, mark: str) -> None:
         self.execute = execute
         self.mark = mark
+        self.json_mark = mark
 
     def generation(self) -> int:
         """The generation, held to the end of the transaction (SQLite has one writer at a time)."""
@@ -117,6 +121,25 @@ class Statements:
             (endpoint_id, endpoint_id, keep),
         )
 
+    def add_lines(self, lines: Sequence[Line]) -> list[int]:
+        """Write lines of the journal; their ids, in order."""
+        group = f"({', '.join([self.mark] * 7)}, {self.json_mark})"
+        rows = self.execute(
+            'INSERT INTO accounts_journalentry (kind, object_id, came_from, "to", reason, "by", at, refs)'  # noqa: S608
+            f" VALUES {_groups(group, len(lines))} RETURNING id",
+            [value for line in lines for value in self._line(line)],
+        )
+        return [row[0] for row in rows]
+
+    def forget_lines(self, ids: Sequence[int]) -> None:
+        """Take lines of the journal away, for others that say the same."""
+        if ids:
+            self.execute(f"DELETE FROM accounts_journalentry WHERE id IN ({_groups(self.mark, len(ids))})", ids)  # noqa: S608
+
+    def _line(self, line: Line) -> tuple[Any, ...]:
+        about = (line.kind, line.object_id, line.came_from, line.to, line.reason, line.by)
+        return (*about, self.time(line.at), json.dumps(line.refs))
+
     def time(self, at: datetime) -> Any:
         """A moment as the database's columns hold it."""
         if at.tzinfo is not UTC:
@@ -132,6 +155,10 @@ _POSTGRES_TYPES = (
 
 class PostgresStatements(Statements):
     """The same with one array per column: one prepared statement whatever the size of the batch."""
+
+    def __init__(self, execute: Execute, mark: str) -> None:
+        super().__init__(execute, mark)
+        self.json_mark = f"{mark}::jsonb"
 
     def generation(self) -> int:
         """The generation, held against a bump to the end of the transaction."""

@@ -9,10 +9,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from asgiref.sync import sync_to_async
 from django.db import connection
+from django.db.models import QuerySet
 
 from accounts.actor import Actor
-from accounts.enums import Source
-from accounts.models import Secret
+from accounts.enums import Role, Source
+from accounts.models import Connection, JournalEntry, Secret, User
+from dct_site.kernel.moves import SYSTEM
+from dct_site.live.topics import topics_of
+from dct_site.live.visibility import visible_entries
+from tests.factories.accounts import make_user
 from tests.triggers.door.client import BODY, SECRET, github, make_hook, open_door, post
 from triggers.door import requests
 from triggers.door.store import Store, store
@@ -311,6 +316,56 @@ async def test_only_the_last_hundred_rejected_ones_are_kept_and_not_more_than_fo
             await door.rejections._flush()
     assert await Delivery.objects.acount() == 100
     assert len((await Delivery.objects.afirst()).body) == 4096  # type: ignore[union-attr]
+
+
+async def test_a_flood_of_rejected_ones_is_told_in_one_line_for_each_connection() -> None:
+    first, second = await make(), await make()
+    lines: list[JournalEntry] = []
+    async with open_door() as door:
+        door.rejections._flush_s = 600
+        for _ in range(3):
+            for hook in (first, second):
+                await asyncio.gather(*(post(door, hook.endpoint.path) for _ in range(110)))
+            await door.rejections._flush()
+            newest = [await rejected(hook.endpoint.connection_id).order_by("pk").alast() for hook in (first, second)]
+            lines = [line async for line in JournalEntry.objects.filter(kind="delivery").order_by("pk")]
+            assert [line.object_id for line in lines] == [one.pk for one in newest if one]
+    assert {(line.came_from, line.to, line.by) for line in lines} == {("", "rejected", SYSTEM)}
+    assert lines[0].refs == {"delivery": lines[0].object_id, "connection": first.endpoint.connection_id}
+
+
+def rejected(connection_id: int) -> QuerySet[Delivery]:
+    return Delivery.objects.filter(connection_id=connection_id).exclude(rejection="")
+
+
+async def test_what_was_written_and_not_told_yet_is_told_with_the_rest() -> None:
+    first, second = await make(), await make()
+    async with open_door() as door:
+        door.rejections._flush_s = 600
+        await asyncio.gather(*(post(door, first.endpoint.path) for _ in range(100)))
+        await post(door, second.endpoint.path)
+        door.rejections._behind = Busy(store(), 2)  # type: ignore[assignment]
+        await door.rejections._flush()
+        assert await JournalEntry.objects.filter(kind="delivery").acount() == 0
+        await door.rejections._flush()
+        told = [line.refs["connection"] async for line in JournalEntry.objects.filter(kind="delivery")]
+    assert told == [first.endpoint.connection_id, second.endpoint.connection_id]
+
+
+async def test_only_who_may_see_the_connection_hears_of_what_was_turned_away() -> None:
+    hook = await make()
+    async with open_door() as door:
+        await post(door, hook.endpoint.path)
+    (line,) = [line async for line in JournalEntry.objects.filter(kind="delivery")]
+    connection = await Connection.objects.select_related("owner").aget(pk=hook.endpoint.connection_id)
+    stranger, owner = await sync_to_async(make_user)(role=Role.CEO), connection.owner
+    assert owner is not None
+    await User.objects.filter(pk=owner.pk).aupdate(role=Role.CEO)
+    await owner.arefresh_from_db()
+
+    assert topics_of(line) >= {"deliveries", f"connection:{connection.pk}"}
+    assert await sync_to_async(visible_entries)([line], user=owner) == [line]
+    assert await sync_to_async(visible_entries)([line], user=stranger) == []
 
 
 class Busy:
