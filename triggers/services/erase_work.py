@@ -37,6 +37,7 @@ from triggers.models import (
     ExecutionStep,
     PendingDelivery,
 )
+from triggers.services import large_bodies
 from triggers.services.erase_find import (
     Person,
     events_about,
@@ -165,7 +166,7 @@ def _empty(delivery_ids: Sequence[int], now: datetime) -> int:
         _chunked(DeliveryOutcome.objects.filter(pk__in=some).exclude(detail=""), detail="")
         rows = Delivery.objects.filter(pk__in=some, purged_at=None)
         while part := DELIVERIES.batch(rows.order_by("pk")):
-            gone += rows.filter(pk__in=part).update(**DELIVERIES.emptied, purged_at=now)
+            gone += large_bodies.empty(rows, part, **DELIVERIES.emptied, purged_at=now)
     return gone
 
 

@@ -1,10 +1,11 @@
 """Taking away what is no longer kept, in small batches; a tombstone stays, so that repeats are still known as such.
 
 Rows are emptied, not deleted. A delivery keeps its key and its body's hash (what makes a repeat a duplicate), an event
-its type, time and change key, a decision its outcome. Each batch is one statement that looks again at what
-it may touch: a round may be killed anywhere, repeated, and run twice at once.
+its type, time and change key, a decision its outcome. Each batch is one statement (of a large body several) that looks
+again at what it may touch: a round may be killed anywhere, repeated, and run twice at once.
 """
 
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,12 +16,16 @@ from django.db.models.functions import Length
 
 from triggers.enums import ExecutionStatus
 from triggers.models import Decision, Delivery, Event, Execution, Firing, PendingDelivery, Retention
+from triggers.services import large_bodies
 from triggers.services.retention import connections_by_days
 
 BATCH = 50
 BATCH_BYTES = 256 * 1024
-"""Per transaction: it must not hold SQLite's write lock for longer than 20 ms. One larger body still goes whole."""
+"""Per transaction: it must not hold SQLite's write lock for longer than 20 ms. Fifty bodies of 4 kB take it 1 ms (11 at
+most); one larger body is a batch of its own, and a large one goes in parts (``large_bodies``).
+"""
 BATCHES = 20
+PATIENCE_S = 1.0
 """Per call, so that the clock has time for the rest of its work."""
 REST = timedelta(minutes=1)
 """From a round that found nothing more to the next look."""
@@ -38,11 +43,11 @@ def purge_due(*, now: datetime, batches: int = BATCHES) -> int:
     swept = Retention.objects.filter(is_default=True).values_list("swept_at", flat=True).first()
     if swept is not None and swept <= now < swept + REST:
         return 0
-    done = 0
+    done, until = 0, time.monotonic() + PATIENCE_S
     for keeping in KEEPINGS:
         for rows in keeping.due(now):
             while ids := keeping.batch(rows):
-                if batches == 0:
+                if batches == 0 or time.monotonic() > until:
                     return done
                 done += keeping.empty(ids, now)
                 batches -= 1
@@ -57,6 +62,10 @@ def busy_events(ref: str) -> Q:
     return Q(Exists(own)) | Q(Exists(shared))
 
 
+def _update(rows: QuerySet[Any], ids: Collection[int], **emptied: Any) -> int:
+    return rows.filter(pk__in=ids).update(**emptied)
+
+
 @dataclass(frozen=True)
 class Keeping:
     """One kind of row: whose days, since when it counts, those of some connections, which may be emptied, and what is
@@ -69,6 +78,7 @@ class Keeping:
     rows: Callable[[], QuerySet[Any]]
     emptied: Mapping[str, Any]
     size: Any
+    update: Callable[..., int] = _update
 
     def due(self, now: datetime) -> Iterator[QuerySet[Any]]:
         """What was kept long enough, connection by connection."""
@@ -91,7 +101,7 @@ class Keeping:
 
     def empty(self, ids: Collection[int], now: datetime) -> int:
         """Empty these rows, but for those that may not be touched (any more)."""
-        return self.rows().filter(pk__in=ids).update(**self.emptied, purged_at=now)
+        return self.update(self.rows(), ids, **self.emptied, purged_at=now)
 
 
 def _deliveries() -> QuerySet[Delivery]:
@@ -124,6 +134,7 @@ DELIVERIES = Keeping(
     rows=_deliveries,
     emptied={"body": b"", "headers": {}},
     size=Length("body"),
+    update=large_bodies.empty,
 )
 EVENTS = Keeping(
     days="events_days",
