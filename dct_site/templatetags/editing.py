@@ -52,11 +52,31 @@ def _field_kind(schema: Mapping[str, Any]) -> str:
 
 
 def _as_text(kind: str, value: object) -> str:
+    """The value as js/conditions.js reads it back: plain words where they come back the same, else JSON."""
     if value is None:
         return ""
-    if kind == "list" and isinstance(value, list):
-        return ", ".join(str(piece) for piece in value)
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if kind == "list" and isinstance(value, list) and _reads_as_words(value):
+        return ", ".join(value)
+    is_plain = isinstance(value, str) and (kind != "json" or not (_is_blank(value) or _reads_as_json(value)))
+    return str(value) if is_plain else json.dumps(value, ensure_ascii=False)
+
+
+def _reads_as_words(pieces: list[Any]) -> bool:
+    """Whether the pieces, with commas between them, come apart again where they were put together."""
+    sound = (isinstance(one, str) and one.strip() == one and one and "," not in one for one in pieces)
+    return all(sound) and not (pieces and pieces[0].startswith("["))
+
+
+def _is_blank(text: str) -> bool:
+    return not text.strip()
+
+
+def _reads_as_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _fields(leaf: Mapping[str, Any], config: Mapping[str, Any], catalogue: Sequence[Mapping[str, Any]]) -> list[Shown]:
@@ -73,7 +93,7 @@ def _fields(leaf: Mapping[str, Any], config: Mapping[str, Any], catalogue: Seque
                 "value": "" if is_tree else _as_text(kind, value),
                 "root": editable_tree(value, catalogue) if is_tree else None,
                 "checked": value is True,
-                "options": below.get("enum", ()),
+                "options": _options(below, value),
                 "example": (below.get("examples") or [""])[0],
                 "required": key in schema.get("required", ()),
                 "is_main": key not in SHARED
@@ -82,6 +102,12 @@ def _fields(leaf: Mapping[str, Any], config: Mapping[str, Any], catalogue: Seque
             }
         )
     return fields
+
+
+def _options(schema: Mapping[str, Any], value: object) -> tuple[Any, ...]:
+    """What is stored is among them, be it wrong: a choice that is not there would be read back as another one."""
+    known = tuple(schema.get("enum", ()))
+    return known if value in (None, *known) or not known else (*known, value)
 
 
 def editable_leaf(

@@ -89,6 +89,65 @@ def test_what_is_stored_comes_back_unchanged(page: Page, stub: LiveStub) -> None
     assert saved(page, stub) == STORED
 
 
+TWICE_SPELT = {
+    "any": [
+        {"type": "field", "version": 1, "config": {"path": "data.n", "operator": operator, "value": value}}
+        for operator, value in (
+            ("equals", "42"),
+            ("equals", "true"),
+            ("equals", "null"),
+            ("equals", ""),
+            ("equals", " "),
+            ("equals", " 7 "),
+            ("equals", '"quoted"'),
+            ("equals", "NaN"),
+            ("equals", 4.5),
+            ("in", ["42", 42, "a, b"]),
+            ("matches", "[0-9]"),
+            ("matches", "[1]"),
+            ("matches", "404"),
+            ("prefix", '"'),
+            ("suffix", '""'),
+        )
+    ]
+    + [
+        {"type": "string_match", "version": 1, "config": {"contains_keywords": words}}
+        for words in (["Hello, world", "b"], [" a"], ["[1]"], ["[1]", "b"], ["1", "true"])
+    ]
+    + [{"type": "sender", "version": 1, "config": {"allow": ["Doe, Jane <jane@example.com>"]}}]
+    + [{"type": "count", "version": 1, "config": {"at_least": 3, "within_s": 60, "per": "moon"}}]
+}
+
+
+def test_what_is_spelt_like_something_else_comes_back_unchanged(page: Page, stub: LiveStub) -> None:
+    context = {"conditions": TWICE_SPELT, "catalogue": catalogue(), "problems": [], "node": None}
+    stub.page = whole_page(Template(EDITOR).render(Context(context)))
+    page.goto(stub.url)
+    page.locator("[data-conditions] input:visible").first.focus()
+    page.keyboard.press("Control+s")
+    assert saved(page, stub) == TWICE_SPELT
+
+
+@pytest.mark.parametrize(
+    ("operator", "typed", "read"),
+    [
+        ("equals", "42", 42),
+        ("equals", '"42"', "42"),
+        ("in", "a, b", ["a", "b"]),
+        ("in", '["a, b"]', ["a, b"]),
+        ("matches", "404", "404"),
+        ("prefix", "true", "true"),
+    ],
+)
+def test_what_is_typed_is_read_as_the_operator_wants_it(
+    page: Page, stub: LiveStub, operator: str, typed: str, read: Any
+) -> None:
+    leaf = page.locator("[data-type=field]").first
+    leaf.locator("[data-config=operator]").select_option(operator)
+    leaf.locator("[data-config=value]").fill(typed)
+    assert saved(page, stub)["all"][1]["any"][0]["config"]["value"] == read
+
+
 def test_an_added_condition_is_saved_where_it_was_added(page: Page, stub: LiveStub) -> None:
     page.locator("[data-add-leaf]").first.select_option("mention")
     page.locator("[data-type=mention] [data-config=who]").fill("ann, bob")

@@ -1,10 +1,19 @@
 // The condition tree in the page, read as JSON: {"all": [{"type", "version", "config"}, {"any": [...]}]}.
 const split = (text) => text.split(",").map((piece) => piece.trim()).filter(Boolean);
 const LISTED = ["in", "not_in", "between", "cidr"];
+const ON_TEXT = ["prefix", "suffix", "glob", "matches"];
+const asJson = (text) => { try { return JSON.parse(text); } catch { return undefined; } };
 
+// A list is words with commas between them; as JSON where a word holds a comma itself: ["Hello, world"].
+const listOf = (text) => {
+  const found = text.trim().startsWith("[") ? asJson(text) : undefined;
+  return Array.isArray(found) ? found : split(text);
+};
 // A value without a type of its own: JSON where it is JSON, a list where the operator wants one, else the text itself.
+// "42" in quotes is text and 42 a number, but what looks into text is asked for text whatever it looks like: [0-9], 404.
 const untyped = (text, operator) => {
-  try { return JSON.parse(text); } catch { /* plain words */ }
+  const found = asJson(text);
+  if (found !== undefined && !(ON_TEXT.includes(operator) && typeof found !== "string")) return found;
   return LISTED.includes(operator) ? split(text) : text;
 };
 
@@ -21,7 +30,7 @@ const fieldValue = (input, operator) => {
   const text = input.value;
   if (text.trim() === "") return undefined;
   if (kind === "number") return Number(text);
-  if (kind === "list") return split(text);
+  if (kind === "list") return listOf(text);
   return kind === "json" ? untyped(text, operator) : text;
 };
 
