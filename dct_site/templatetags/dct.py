@@ -221,7 +221,7 @@ def pretty_json(value: object, hits: Sequence[str] = ()) -> SafeString:
 @register.inclusion_tag("components/conditions.html")
 def condition_editor(conditions: Any, catalogue: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The editor of a condition tree; ``catalogue`` is that of ``triggers.conditions.schema``."""
-    patterns = [editable_leaf(leaf, {}, catalogue) for leaf in catalogue]
+    patterns = [editable_leaf(leaf, {}, catalogue) for leaf in sorted(catalogue, key=lambda leaf: str(leaf["title"]))]
     return {"root": editable_tree(conditions, catalogue), "patterns": patterns, "conditions": conditions}
 
 

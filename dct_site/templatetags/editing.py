@@ -95,6 +95,9 @@ def _fields(leaf: Mapping[str, Any], config: Mapping[str, Any], catalogue: Seque
                 "checked": value is True,
                 "options": _options(below, value),
                 "example": (below.get("examples") or [""])[0],
+                "hint": below.get("description", ""),
+                "usual": below.get("default", ""),
+                "is_path": below.get("format") == "path",
                 "required": key in schema.get("required", ()),
                 "is_main": key not in SHARED
                 or key in MOSTLY.get(leaf["type"], ())
@@ -113,7 +116,7 @@ def _options(schema: Mapping[str, Any], value: object) -> tuple[Any, ...]:
 def editable_leaf(
     leaf: Mapping[str, Any], config: Mapping[str, Any], catalogue: Sequence[Mapping[str, Any]] = ()
 ) -> Shown:
-    """One leaf of the catalogue (``type, version, title, schema, consults_events``) with its fields filled from
+    """One leaf of the catalogue (``type, version, title, about, schema, consults_events``) with its fields filled from
     ``config``. A tree inside it is drawn with the rest of the ``catalogue``.
     """
     fields = _fields(leaf, config, catalogue)
@@ -122,6 +125,7 @@ def editable_leaf(
         "type": leaf["type"],
         "version": leaf["version"],
         "title": leaf["title"],
+        "about": leaf.get("about", ""),
         "consults_events": leaf.get("consults_events", False),
         "main": [field for field in fields if field["is_main"]],
         "more": [field for field in fields if not field["is_main"]],

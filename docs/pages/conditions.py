@@ -22,23 +22,8 @@ ARGUMENTS = {
     Argument.BOUNDS: "a list of two numbers or two dates, the smaller first",
     Argument.NETWORKS: "a list of at least one network such as `10.0.0.0/8`",
 }
-TYPES = {
-    "absence": "something came, and for a time nothing that answers it; see below",
-    "assignee_change": "the assignee becomes another one",
-    "count": "so many events like this one came within a time; see below",
-    "field": "a value in the event or its item is as asked; see below",
-    "mention": "somebody is named in the text (`@ana`); with `who`, one of these",
-    "new_comment": "somebody comments on the item",
-    "new_message": "a mail or chat message arrives",
-    "priority_change": "the priority becomes another one",
-    "sender": "one of these caused the event",
-    "sequence": "something came within a time before it; see below",
-    "status_change": "the status becomes another one; `from_status` and `to_status` narrow it",
-    "string_match": "the key, headline or text holds the words; needs `search_string` or `contains_keywords`",
-    "time_window": "it happened at these hours on these days; see below",
-    "thread_reply": "the message answers an earlier one",
-    "trust_tier": "the sender is known at least this far",
-}
+EXPLAINED = ("absence", "count", "field", "sequence", "time_window")
+"""Types that have a section of their own below the table."""
 KEYS = {
     "search_string": "the key, headline or text holds it",
     "case_sensitive": "every comparison of this condition minds upper and lower case",
@@ -156,7 +141,7 @@ DCT's own, `{ELAPSED}`, to this trigger alone.
 def page() -> str:
     """The Markdown of reference/conditions.md."""
     leaves = sorted(LEAVES, key=lambda leaf: (leaf.type, leaf.version))
-    rows = ([code(leaf.type), leaf.title, TYPES[leaf.type], _own_keys(leaf)] for leaf in leaves)
+    rows = ([code(leaf.type), leaf.title, _holds_when(leaf), _own_keys(leaf)] for leaf in leaves)
     operators = (
         [
             code(operator),
@@ -182,6 +167,10 @@ def page() -> str:
         SEQUENCES,
         ABSENCES,
     )
+
+
+def _holds_when(leaf: Leaf) -> str:
+    return f"{leaf.about}; see below" if leaf.type in EXPLAINED else leaf.about
 
 
 def _own_keys(leaf: Leaf) -> str:

@@ -45,8 +45,15 @@ PROBLEM = {
 EDITOR = """{% load dct %}<section data-editor>
 <form id="draft" hx-post="/draft" hx-trigger="dct:edited delay:100ms, dct:save" hx-target="#draft-state"
       hx-swap="morph:outerHTML" hx-sync="this:replace">
-{% condition_editor conditions catalogue %}</form>
-<div id="draft-state">{{ problems|json_script:"draft-problems" }}
+<a role="tab" id="tab-c" href="#c" aria-controls="c" aria-selected="false">Conditions</a>
+<a role="tab" id="tab-l" href="#l" aria-controls="l" aria-selected="true">Limits</a>
+<div role="tabpanel" id="c" aria-labelledby="tab-c">{% condition_editor conditions catalogue %}</div>
+<div role="tabpanel" id="l" aria-labelledby="tab-l">
+<input name="general-priority"><input name="limits-rate_limit"><input name="limits-rate_limit_s">
+<input name="deliverables-0-pattern"></div></form>
+<div id="draft-state">
+{% for one in problems %}<button type="button" data-go-to="{{ one.path }}">{{ one.message }}</button>{% endfor %}
+{{ problems|json_script:"draft-problems" }}
 {{ node|sample_marks|json_script:"draft-marks" }}</div></section>"""
 
 
@@ -169,6 +176,51 @@ def test_a_condition_moves_by_keyboard(page: Page, stub: LiveStub) -> None:
 def test_a_problem_stands_at_its_place_without_its_path(page: Page) -> None:
     expect(page.locator("[data-type=new_comment] [data-problem]")).to_have_text("min_length must be a number.")
     expect(page.locator("[data-type=moon_phase] [data-problem]")).to_be_hidden()
+
+
+def test_the_field_at_fault_is_marked_though_it_is_folded_away(page: Page) -> None:
+    leaf = page.locator("[data-type=new_comment]")
+    expect(leaf.locator("[data-config=min_length]")).to_have_attribute("aria-invalid", "true")
+    expect(leaf.locator("[data-config=min_length]")).to_be_visible()
+    expect(leaf.locator("[data-config=from_user]")).not_to_have_attribute("aria-invalid", "true")
+
+
+def shows(page: Page, stub: LiveStub, *problems: dict[str, str]) -> None:
+    """The page with these problems."""
+    context = {"conditions": STORED, "catalogue": catalogue(), "problems": problems, "node": None}
+    stub.page = whole_page(Template(EDITOR).render(Context(context)))
+    page.goto(stub.url)
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("conditions.all[0].config.min_length", "[data-type=new_comment] [data-config=min_length]"),
+        ("conditions.all[1].any[0].config.value[1]", "[data-type=field] [data-config=value]"),
+        ("conditions.all[4].config.first.any[0].config.allow", "[data-type=sender] [data-config=allow]"),
+        ("conditions.all[3].type", "[data-type=moon_phase] button"),
+        ("priority", "[name=general-priority]"),
+        ("limits.rate_limit", "[name=limits-rate_limit]"),
+        ("limits.rate_limit_s", "[name=limits-rate_limit_s]"),
+        ("deliverables[0].rules.pattern", "[name=deliverables-0-pattern]"),
+    ],
+)
+def test_a_problem_leads_to_the_field_where_it_is_mended(page: Page, stub: LiveStub, path: str, field: str) -> None:
+    shows(page, stub, {"path": path, "message": f"{path} is wrong."})
+    page.get_by_role("button", name=f"{path} is wrong.").click()
+    expect(page.locator(field).first).to_be_focused()
+
+
+def test_a_wrong_field_of_a_form_is_marked_for_all_and_no_other_one(page: Page, stub: LiveStub) -> None:
+    shows(page, stub, {"path": "priority", "message": "x"}, {"path": "limits.rate_limit", "message": "y"})
+    marked = page.locator("#l [aria-invalid=true]")
+    assert [one.get_attribute("name") for one in marked.all()] == ["general-priority", "limits-rate_limit"]
+
+
+def test_a_path_is_chosen_from_those_of_the_sample_and_what_is_usual_is_said(page: Page) -> None:
+    expect(page.locator("[data-type=field] [data-config=path]").first).to_have_attribute("list", "sample-paths")
+    usual = page.locator("[data-type=sequence] [data-config=per] option").first
+    expect(usual).to_have_text("item, unless chosen")
 
 
 def test_the_marks_show_what_the_sample_said(page: Page) -> None:

@@ -38,9 +38,7 @@ def summary(verdict: Verdict) -> str:
     if verdict.error is not None:
         return verdict.error
     if verdict.matched:
-        leaves = [node for node in verdict.because.walk() if node.kind is NodeKind.LEAF]
-        holding = sum(node.holds is True for node in leaves)
-        return f"{holding} of {len(leaves)} hold{'s' if holding == 1 else ''}"
+        return verdict.because.actual
     return "; ".join(_reason(node) for node in culprits(verdict.because)[:3])
 
 

@@ -47,7 +47,8 @@ class Leaf:
     A leaf is versioned and never changed in place: a stored trigger must mean tomorrow what it meant when it was
     published. `properties` are JSON-schema properties beside the eight keys that every leaf takes. `ask` returns the
     checks that must all hold; the eight keys are added to them. `says` or `say` is the question as a clause; `complain`
-    finds what a schema cannot. `consults_events`: without a history it cannot tell.
+    finds what a schema cannot. `about` says when it holds, to somebody who chooses among the types. `consults_events`:
+    without a history it cannot tell.
 
     `trees` are keys that hold trees of conditions about one event; to `say` they come as words. `asks_keys`: the eight
     keys are asked of the event; where not, the leaf asks them of what it waits for, and says them.
@@ -56,6 +57,7 @@ class Leaf:
     type: str
     version: int
     title: str
+    about: str = ""
     ask: Callable[[Asked], tuple[Check, ...]] | None = None
     says: str = ""
     say: Callable[[Config], str] | None = None

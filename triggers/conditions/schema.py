@@ -39,14 +39,15 @@ def validate(tree: Any, *, root: str = "conditions") -> list[Problem]:
 
 
 def catalogue() -> list[dict[str, Any]]:
-    """Every condition type for editors and API clients: type, version, title, JSON schema of its config, and whether
-    it looks at other events: then it cannot stand in a tree inside another one.
+    """Every condition type for editors: type, version, title, when it holds, JSON schema of its config, and whether it
+    looks at other events: then it cannot stand in a tree inside another one.
     """
     return [
         {
             "type": leaf.type,
             "version": leaf.version,
             "title": leaf.title,
+            "about": leaf.about,
             "schema": leaf.schema,
             "consults_events": leaf.consults_events,
         }

@@ -15,7 +15,7 @@ class InvalidDocument(Exception):
     """The document may not be kept or published; ``problems`` lists all: path, code, message."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__("; ".join(problem.message for problem in problems))
+        super().__init__(" ".join(problem.message for problem in problems))
         self.problems = list(problems)
 
 

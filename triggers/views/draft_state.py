@@ -1,14 +1,17 @@
 """What stands beside a draft while it is edited: problems, the answer for a sample, words, what would change."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from django.utils import timezone
 
 from accounts.models import User
 from dct_site.templatetags.spans import ago_words
-from triggers.conditions.describe import describe, summary
+from triggers.conditions.describe import describe_lines, summary
+from triggers.conditions.path_list import paths_in
 from triggers.conditions.schema import Problem, normalise, validate
+from triggers.conditions.verdict import shown
 from triggers.models import Event, Trigger, TriggerRevision
 from triggers.selectors.events import events_heard_by, events_visible_to
 from triggers.services.decide_past import past_of
@@ -20,6 +23,8 @@ from triggers.services.validation import document_problems
 SAMPLES = 20
 CHANGES_SHOWN = 20
 LONGEST_VALUE = 80
+DEEPEST = 6
+"""Lines deeper than this are indented no further."""
 Shown = dict[str, Any]
 
 
@@ -42,11 +47,29 @@ def draft_state(
         "saved_at": trigger.updated_at if changes else None,
         "conflict": conflict,
         "problems": [{"path": problem.path, "message": problem.message} for problem in problems],
-        "words": describe(draft["conditions"]) if is_sound else "",
+        "words": _words(draft["conditions"]) if is_sound else [],
+        "paths": _paths(sample),
+        "has_sample": sample is not None,
         "answer": answer,
         "node": node,
         "changes": changes,
     }
+
+
+def _words(conditions: Any) -> list[Shown]:
+    """A line for each condition; a group of one needs none of its own."""
+    lines = describe_lines(conditions)
+    if len(lines) == 2:
+        lines = [replace(lines[1], depth=0)]
+    return [{"depth": min(line.depth, DEEPEST), "text": line.text} for line in lines]
+
+
+def _paths(sample: Event | None) -> list[Shown]:
+    """What the fields of a condition may look at, as the sample has it."""
+    if sample is None:
+        return []
+    item, _ = item_then(sample)
+    return [{"path": path, "value": shown(value)} for path, value in paths_in(event_facts(sample), item)]
 
 
 def samples_of(trigger: Trigger, *, user: User) -> list[Event]:

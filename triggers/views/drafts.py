@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
 from accounts.operations import Operation
-from accounts.views.answers import done, fragment, refused
+from accounts.views.answers import done, fragment, refused, with_toast
 from accounts.views.base import SignedInView
 from dct_site.kernel.edits import EditConflict
 from dct_site.kernel.rest.problems import Problem as Refusal
@@ -22,13 +22,15 @@ from triggers.views.draft_state import draft_state, samples_of
 from triggers.views.editor import chosen_sample
 from triggers.views.editor_document import document_from
 
-UNPROCESSABLE = 422
+OK, UNPROCESSABLE = 200, 422
 
 
 class DraftView(SignedInView):
     """Finds the trigger, asks for the right, and knows how to answer with the state of the draft."""
 
     needed: Operation = Operation.MANAGE_TRIGGERS
+    refusal = ""
+    """A toast for somebody who asked for more than saving; the reasons stand where they may not be in sight."""
 
     def post(self, _request: HttpRequest, pk: int, **kwargs: Any) -> HttpResponse:
         trigger = self.find(triggers_visible_to(user=self.user), pk=pk)
@@ -81,7 +83,8 @@ class DraftView(SignedInView):
         if version is not None:
             draft["version"] = version
         context = {"draft": draft, "oob": True, "now": self.now}
-        return fragment(self.request, "triggers/_draft_state.html", context, status=status)
+        response = fragment(self.request, "triggers/_draft_state.html", context, status=status)
+        return with_toast(response, self.refusal, tone="bad") if status != OK and self.refusal else response
 
 
 class SaveDraft(DraftView):
@@ -92,6 +95,7 @@ class Publish(DraftView):
     """The draft as it stands in the editor becomes the revision that decides."""
 
     needed = Operation.PUBLISH_TRIGGERS
+    refusal = "Not published: what has to be mended stands beside the conditions."
 
     def act(self, trigger: Trigger, **kwargs: Any) -> HttpResponse:
         row = self.store(trigger)

@@ -5,7 +5,7 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 
-from accounts.models import AuditEntry
+from accounts.models import AuditEntry, Connection
 from accounts.operations import Operation
 from accounts.permissions import visible
 from accounts.views.base import PageView
@@ -17,8 +17,14 @@ from triggers.selectors.executions import executions_visible_to
 from triggers.selectors.triggers import revisions_visible_to, triggers_visible_to
 from triggers.selectors.watches import armed_of_trigger
 from triggers.views.draft_state import draft_state, samples_of, shown_samples
-from triggers.views.editor_forms import forms_of
-from triggers.views.links import execution_number, execution_title, link_to_event, link_to_item
+from triggers.views.editor_forms import forms_of, listener_key
+from triggers.views.links import (
+    execution_number,
+    execution_title,
+    link_to_connection,
+    link_to_event,
+    link_to_item,
+)
 from triggers.views.shown import FIRE_LINES, Rights, act_urls
 from triggers.views.trigger_list import shown_rows
 from workspaces.selectors.library import items_visible_to
@@ -95,8 +101,13 @@ class TriggerPage(PageView):
         return lines
 
     def _on(self, trigger: Trigger) -> list[dict[str, str]]:
-        rows = items_visible_to(user=self.user).filter(listeners__heard_by__trigger=trigger)
-        return [link_to_item(item) for item in rows.distinct()[:RUNS]]
+        """What is listened to: by what decides, or by the draft where nothing does yet."""
+        document: Any = trigger.published.document if trigger.published is not None else trigger.draft
+        parts = document.get("listeners")
+        keys = [listener_key(part) for part in (parts if isinstance(parts, list) else ()) if isinstance(part, dict)]
+        items = items_visible_to(user=self.user).filter(pk__in=_numbers(keys, "item"))[:RUNS]
+        connections = visible(Connection.objects.all(), user=self.user).filter(pk__in=_numbers(keys, "connection"))
+        return [*map(link_to_item, items), *map(link_to_connection, connections[:RUNS])]
 
     def _history(self, trigger: Trigger, rights: Rights) -> Shown:
         may_publish = trigger.pk in rights.publish
@@ -144,6 +155,11 @@ _HAPPENED = {
     "trigger.disabled": "Disabled",
     "trigger.fired": "Fired by hand",
 }
+
+
+def _numbers(keys: list[str], kind: str) -> list[int]:
+    found = (key.partition(":") for key in keys)
+    return [int(number) for one, _, number in found if one == kind and number.isascii() and number.isdigit()]
 
 
 def _url(name: str, trigger: Trigger, is_allowed: bool) -> str:

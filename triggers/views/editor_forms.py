@@ -174,7 +174,7 @@ def forms_of(draft: Mapping[str, Any], *, user: User, may_raise: bool) -> Editor
 def listener_key(part: Mapping[str, Any]) -> str:
     """ "item:3" or "connection:4"; "" for a part that names neither."""
     for name, kind in (("context_item_id", "item"), ("connection_id", "connection")):
-        if isinstance(part.get(name), int):
+        if type(part.get(name)) is int:  # True is an int to isinstance, and no number of anything.
             return f"{kind}:{part[name]}"
     return ""
 

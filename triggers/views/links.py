@@ -4,6 +4,7 @@ from typing import Any
 
 from django.urls import reverse
 
+from accounts.models import Connection
 from triggers.models import Delivery, Execution, Trigger
 from workspaces.models import ContextItem, Workspace
 
@@ -55,6 +56,14 @@ def link_to_trigger(trigger: Trigger) -> dict[str, Any]:
 
 def link_to_workspace(workspace: Workspace) -> dict[str, str]:
     return {"number": workspace_number(workspace.pk), "url": reverse("workspace", args=[workspace.pk])}
+
+
+def link_to_connection(connection: Connection) -> dict[str, str]:
+    """All that it brings."""
+    return {
+        "label": f"everything of {connection.name}",
+        "url": f"{reverse('events')}?connection={connection.pk}",
+    }
 
 
 def link_to_item(item: ContextItem) -> dict[str, str]:

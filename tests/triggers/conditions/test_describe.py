@@ -116,6 +116,8 @@ def test_every_leaf_has_words() -> None:
         ({"all": [BY_BOT, MAIN]}, "sender: ana, asks for any of bot, ci"),
         ({"all": [MAIN]}, "1 of 1 holds"),
         ({"any": [MAIN, MAIN, BY_BOT]}, "2 of 3 hold"),
+        # What a condition asks besides its own question is no condition beside it.
+        ({"any": [MAIN, leaf("mention", from_user="bot", min_length=9)]}, "1 of 2 holds"),
         ({"all": [field("data.branch", "gte", 1)]}, "data.branch is text, which has no order with 1"),
         ({"none": [BY_BOT, MAIN]}, "data.branch: main is excluded"),
         ({"none": [{"all": [MAIN]}]}, "data.branch: main is excluded"),

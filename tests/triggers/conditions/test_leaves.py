@@ -104,6 +104,8 @@ def test_every_leaf_takes_the_design_documents_eight_keys(entry: dict[str, Any])
     assert set(keys.split()) <= set(entry["schema"]["properties"])
     assert entry["schema"]["additionalProperties"] is False
     assert entry["title"]
+    assert entry["about"]
+    assert not entry["about"].endswith(".")
 
 
 def test_a_type_is_registered_once() -> None:

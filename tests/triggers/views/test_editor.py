@@ -160,8 +160,17 @@ def test_an_unfinished_draft_is_not_published(developer: Visitor) -> None:
     answer = developer.press(reverse("trigger-publish", args=[trigger.pk]), posted)
     assert answer.status_code == 422
     assert "Needs a look before it can be published" in answer.content.decode()
+    # The reasons may stand out of sight of the button.
+    assert json.loads(answer.headers["HX-Trigger"])["toast"]["text"].startswith("Not published")
     trigger.refresh_from_db()
     assert trigger.published is None
+
+
+def test_what_keeps_a_draft_from_being_published_is_said_without_a_toast_while_one_types(developer: Visitor) -> None:
+    trigger = make_trigger(owner=developer.user)
+    answer = save(developer, trigger, conditions="{")
+    assert answer.status_code == 422
+    assert "HX-Trigger" not in answer.headers
 
 
 def test_publishing_somebody_elses_trigger_says_whose_it_becomes(developer: Visitor) -> None:
@@ -250,6 +259,40 @@ def test_the_sample_is_judged_by_the_draft(developer: Visitor) -> None:
     answer = save(developer, trigger, conditions=json.dumps(never), sample=page.context["samples"][0]["value"])
     assert answer.context["draft"]["answer"]["strong"] == "It would not fire"
     assert answer.context["draft"]["node"]["holds"] is False
+    assert {"path": "event.title", "value": "Leak"} in answer.context["draft"]["paths"]
+    unfinished = save(developer, trigger, conditions='{"all": []}', sample=page.context["samples"][0]["value"])
+    assert unfinished.context["draft"]["answer"] is None
+    assert "mend what stands above first" in unfinished.content.decode()
+    assert "Nothing has arrived yet" not in unfinished.content.decode()
+
+
+def test_the_conditions_stand_beside_in_words_a_line_each(developer: Visitor) -> None:
+    trigger = make_trigger(owner=developer.user)
+    comment, reply = {"type": "new_comment", "config": {}}, {"type": "thread_reply", "config": {}}
+    words = save(developer, trigger, conditions=json.dumps({"all": [comment]})).context["draft"]["words"]
+    assert words == [{"depth": 0, "text": "there is a new comment"}]
+    words = save(developer, trigger, conditions=json.dumps({"any": [comment, {"none": [reply]}]})).context["draft"]
+    assert [(line["depth"], line["text"]) for line in words["words"]] == [
+        (0, "any of"),
+        (1, "there is a new comment"),
+        (1, "none of"),
+        (2, "it is a reply"),
+    ]
+
+
+def test_the_head_tells_what_it_listens_to_before_and_after_it_is_published(developer: Visitor) -> None:
+    connection = make_jira(owner=developer.user)
+    item = make_item(connection=connection, title="Leak")
+    parts = [{"context_item_id": item.pk}, {"connection_id": connection.pk}, {"context_item_id": True}, "odd"]
+    draft = drafts.create_trigger(owner=developer.user, document={"listeners": parts}, by=Actor.system(), now=NOON)
+    published = make_trigger(item=item, owner=developer.user)
+    heard = {
+        trigger: [one["label"] for one in page.context["trigger"]["on"]]
+        for trigger, page in (
+            (trigger, developer.get(reverse("trigger", args=[trigger.pk]))) for trigger in (draft, published)
+        )
+    }
+    assert heard == {draft: ["Leak", f"everything of {connection.name}"], published: ["Leak"]}
 
 
 def test_a_draft_that_holds_anything_at_all_is_still_drawn(developer: Visitor) -> None:

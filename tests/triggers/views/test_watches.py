@@ -4,8 +4,10 @@ import re
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from accounts.enums import Role
+from dct_site.templatetags.spans import ago_words
 from tests.factories.accounts import make_user
 from tests.factories.triggers import after, make_watch
 from tests.factories.world import World, make_world
@@ -38,8 +40,7 @@ def test_the_page_of_a_trigger_tells_the_next_that_are_due(world: World, monkeyp
     page = words_of(world, f"/triggers/{world.trigger.pk}/")
     said = page[page.index("Waits for silence") :][:200]
     assert world.item.title in said
-    assert f"armed by EV-{world.event.pk}" in said
-    assert "2026-11-20 12:01" in said or "12:01" in said
+    assert f"armed by EV-{world.event.pk} due {ago_words(after(60), timezone.now())}" in said
     assert "and 2 more, due later" in said
 
 

@@ -121,6 +121,7 @@ LEAF = Leaf(
     type="absence",
     version=1,
     title="Nothing came within a time",
+    about="something came, and for a time nothing that answers it",
     ask=ask,
     say=say,
     consults_events=True,
@@ -131,6 +132,11 @@ LEAF = Leaf(
         "after": {**TREE, "title": "After"},
         "without": {**TREE, "title": "Without"},
         "within_s": {"type": "integer", "minimum": 1, "maximum": MOST_SECONDS, "title": "Within seconds"},
-        "counts_from": {"type": "string", "enum": [one.value for one in CountsFrom], "title": "Counts from"},
+        "counts_from": {
+            "type": "string",
+            "enum": [one.value for one in CountsFrom],
+            "default": CountsFrom.FIRST.value,
+            "title": "Counts from",
+        },
     },
 )

@@ -12,4 +12,11 @@ def ask(asked: Asked) -> tuple[Check, ...]:
     return (changes(asked.event, ChangePath.ASSIGNEE),)
 
 
-LEAF = Leaf(type="assignee_change", version=1, title="Assignee changes", ask=ask, says="the assignee changes")
+LEAF = Leaf(
+    type="assignee_change",
+    version=1,
+    title="Assignee changes",
+    about="the assignee becomes another one",
+    ask=ask,
+    says="the assignee changes",
+)

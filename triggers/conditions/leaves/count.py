@@ -87,6 +87,7 @@ LEAF = Leaf(
     type="count",
     version=1,
     title="So many within a time",
+    about="so many events like this one came within a time",
     ask=ask,
     say=say,
     complain=complain,
@@ -95,10 +96,11 @@ LEAF = Leaf(
     properties={
         "at_least": {"type": "integer", "minimum": 2, "maximum": MOST, "title": "Times at least"},
         "within_s": {"type": "integer", "minimum": 1, "maximum": MOST_SECONDS, "title": "Within seconds"},
-        "per": {"type": "string", "enum": [per.value for per in Per], "title": "For one"},
+        "per": {"type": "string", "enum": [per.value for per in Per], "default": Per.ITEM.value, "title": "For one"},
         "distinct": {
             "type": ["string", "null"],
             "maxLength": 500,
+            "format": "path",
             "title": "Different by path",
             "examples": ["event.actor"],
         },

@@ -151,13 +151,20 @@ LEAF = Leaf(
     type="field",
     version=1,
     title="A field",
+    about="a value in the event or its item is as asked",
     ask=ask,
     say=say,
     complain=complain,
     required=("path", "operator"),
     properties={
-        "path": {"type": "string", "minLength": 1, "title": "Path", "examples": ["data.pull_request.base.ref"]},
+        "path": {
+            "type": "string",
+            "minLength": 1,
+            "format": "path",
+            "title": "Path",
+            "examples": ["data.pull_request.base.ref"],
+        },
         "operator": {"type": "string", "enum": [operator.value for operator in Operator], "title": "Operator"},
-        "value": {"title": "Value"},
+        "value": {"title": "Value", "description": '42 is a number, "42" in quotes is text.'},
     },
 )

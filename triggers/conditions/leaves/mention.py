@@ -31,6 +31,7 @@ LEAF = Leaf(
     type="mention",
     version=1,
     title="Somebody is mentioned",
+    about="somebody is named in the text (@ana); with people given, one of these",
     ask=ask,
     say=say,
     properties={

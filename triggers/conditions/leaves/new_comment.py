@@ -12,4 +12,11 @@ def ask(asked: Asked) -> tuple[Check, ...]:
     return (is_a(asked.event, Kind.COMMENT),)
 
 
-LEAF = Leaf(type="new_comment", version=1, title="New comment", ask=ask, says="there is a new comment")
+LEAF = Leaf(
+    type="new_comment",
+    version=1,
+    title="New comment",
+    about="somebody comments on the item",
+    ask=ask,
+    says="there is a new comment",
+)

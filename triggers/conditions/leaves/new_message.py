@@ -12,4 +12,11 @@ def ask(asked: Asked) -> tuple[Check, ...]:
     return (is_a(asked.event, Kind.MESSAGE),)
 
 
-LEAF = Leaf(type="new_message", version=1, title="New message", ask=ask, says="there is a new message")
+LEAF = Leaf(
+    type="new_message",
+    version=1,
+    title="New message",
+    about="a mail or chat message arrives",
+    ask=ask,
+    says="there is a new message",
+)

@@ -35,6 +35,7 @@ LEAF = Leaf(
     type="priority_change",
     version=1,
     title="Priority changes",
+    about="the priority becomes another one",
     ask=ask,
     say=say,
     properties={

@@ -22,6 +22,7 @@ LEAF = Leaf(
     type="sender",
     version=1,
     title="Sender is allowed",
+    about="one of these caused the event",
     ask=ask,
     say=say,
     required=("allow",),

@@ -12,4 +12,11 @@ def ask(asked: Asked) -> tuple[Check, ...]:
     return (changes(asked.event, ChangePath.STATUS),)
 
 
-LEAF = Leaf(type="status_change", version=1, title="Status changes", ask=ask, says="the status changes")
+LEAF = Leaf(
+    type="status_change",
+    version=1,
+    title="Status changes",
+    about="the status becomes another one; before and after narrow it",
+    ask=ask,
+    says="the status changes",
+)

@@ -14,4 +14,10 @@ def complain(config: Config) -> tuple[Complaint, ...]:
     return (Complaint("search_string", "required", message),)
 
 
-LEAF = Leaf(type="string_match", version=1, title="Text contains", complain=complain)
+LEAF = Leaf(
+    type="string_match",
+    version=1,
+    title="Text contains",
+    about="the key, headline or text holds the words",
+    complain=complain,
+)

@@ -10,4 +10,11 @@ def ask(asked: Asked) -> tuple[Check, ...]:
     return (Check("is a reply", asked.event.is_reply, "yes", "yes" if asked.event.is_reply else "no"),)
 
 
-LEAF = Leaf(type="thread_reply", version=1, title="Reply in a thread", ask=ask, says="it is a reply")
+LEAF = Leaf(
+    type="thread_reply",
+    version=1,
+    title="Reply in a thread",
+    about="the message answers an earlier one",
+    ask=ask,
+    says="it is a reply",
+)

@@ -122,6 +122,7 @@ LEAF = Leaf(
     type="time_window",
     version=1,
     title="At these hours",
+    about="it happened at these hours on these days",
     ask=ask,
     say=say,
     complain=complain,

@@ -27,6 +27,7 @@ LEAF = Leaf(
     type="trust_tier",
     version=1,
     title="Trust at least",
+    about="the sender is known at least this far",
     ask=ask,
     say=say,
     required=("at_least",),

@@ -157,8 +157,24 @@ const showProblem = (place, message) => {
 // At its place a message needs no path: "conditions.all[1].config.value is required" reads "value is required" there.
 const wordsAtPlace = ({ path, message }) =>
   message.startsWith(`${path} `) ? `${path.split(".").pop()} ${message.slice(path.length + 1)}` : message;
-// limits-cooldown and deliverables-0-path as a form says it, limits.cooldown and deliverables[0].path as a problem does.
-const pathOf = (name) => name.split("-").map((part, at) => (/^\d+$/.test(part) ? `[${part}]` : at ? `.${part}` : part)).join("");
+const isAt = ({ path }, place) => path === place || path.startsWith(`${place}.`) || path.startsWith(`${place}[`);
+// An aria-invalid without a value says that it is right.
+const markWrong = (field, wrong) => {
+  field.classList.toggle("is-invalid", wrong);
+  if (wrong) field.setAttribute("aria-invalid", "true"); else field.removeAttribute("aria-invalid");
+};
+// A problem of conditions.all[1].config.value[0] marks the field of that key.
+const showWrongFields = (item, path, problems) => {
+  for (const input of ownOf(item, "[data-config]:not([data-kind=tree])")) {
+    const wrong = problems.some((problem) => isAt(problem, `${path}.config.${input.dataset.config}`));
+    markWrong(input, wrong);
+    const fold = input.closest("details");
+    if (wrong && fold) fold.open = true;
+  }
+};
+// general-name, limits-cooldown and deliverables-0-path as a form says it; name, limits.cooldown and deliverables[0].path
+// as a problem does.
+const pathOf = (name) => name.replace(/^general-/, "").replace(/-(min_size|max_size|pattern)$/, "-rules-$1").split("-").map((part, at) => (/^\d+$/.test(part) ? `[${part}]` : at ? `.${part}` : part)).join("");
 
 const showAnswers = (editor) => {
   const root = rootOf(editor), problems = data("draft-problems") || [], marks = data("draft-marks") || {};
@@ -173,12 +189,11 @@ const showAnswers = (editor) => {
       showMark(item, marks[pointer]);
       const own = item.dataset.node === "group" ? problems.filter((problem) => problem.path === `${path}.${item.dataset.kind}`) : [];
       showProblem(item, [...about(path, item), ...own].map(wordsAtPlace).join(" "));
+      if (item.dataset.node === "leaf") showWrongFields(item, path, problems);
     });
   }
   for (const field of editor.querySelectorAll("#draft [name]")) {
-    const wrong = problems.some((problem) => problem.path === pathOf(field.name));
-    field.classList.toggle("is-invalid", wrong);
-    if (field.name !== "conditions") field.toggleAttribute("aria-invalid", wrong);
+    if (field.name !== "conditions") markWrong(field, problems.some((problem) => isAt(problem, pathOf(field.name))));
   }
   for (const tab of editor.querySelectorAll("[role=tab]")) {
     const warning = tab.querySelector("[data-tab-warning]");
@@ -186,6 +201,33 @@ const showAnswers = (editor) => {
     if (warning) warning.hidden = !panel.querySelector(".is-problem, .is-invalid");
   }
 };
+// Where a problem is to be mended: the field that it names, else the nearest condition above.
+const placeOf = (editor, path) => {
+  const field = [...editor.querySelectorAll("#draft [name]")].find((one) => one.name !== "conditions" && isAt({ path }, pathOf(one.name)));
+  if (field) return field;
+  let nearest = null, length = 0;
+  if (rootOf(editor)) {
+    walk(rootOf(editor), (item, place) => {
+      if (path.startsWith(place) && place.length > length) { nearest = item; length = place.length; }
+    });
+  }
+  if (!nearest) return null;
+  const key = path.slice(length).match(/^\.config\.([^.[]+)/)?.[1];
+  const named = key && ownOf(nearest, `[data-config="${CSS.escape(key)}"]:not([data-kind=tree])`)[0];
+  return named || ownOf(nearest, "[data-add-leaf], [data-config]:not([data-kind=tree]), button")[0];
+};
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-go-to]");
+  const editor = button && editorOf(button);
+  const place = editor && placeOf(editor, button.dataset.goTo);
+  if (!place) return;
+  const panel = place.closest("[role=tabpanel]");
+  if (panel) select(document.getElementById(panel.getAttribute("aria-labelledby")));
+  const fold = place.closest("details");
+  if (fold) fold.open = true;
+  place.scrollIntoView({ block: "center" });
+  place.focus();
+});
 const prepare = (scope) => {
   for (const editor of scope.querySelectorAll("[data-editor]")) { offer(editor); store(editor); showAnswers(editor); }
 };
