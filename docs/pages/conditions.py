@@ -134,8 +134,8 @@ DCT's own, `{ELAPSED}`, to this trigger alone.
   goes on with them. With an item its watches are gone.
 * Of one trigger at most {MOST_ARMED:,} watches are armed; an event that would arm one more is answered `error`, which
   says so.
-* The trigger's page, `GET watches/?trigger=` and the admin show what is armed, and until when; an event's page and
-  `explain`, what it armed or disarmed."""
+* The trigger's page, the item's page, `GET watches/?trigger=` (or `?context_item=`) and the admin show what is armed,
+  and until when; an event's page and `explain`, what it armed or disarmed."""
 
 
 def page() -> str:

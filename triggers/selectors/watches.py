@@ -9,6 +9,8 @@ from accounts.operations import Operation
 from accounts.permissions import Person, visible
 from triggers.enums import Origin, WatchStatus
 from triggers.models import Event, Trigger, Watch
+from triggers.selectors.triggers import triggers_visible_to
+from workspaces.models import ContextItem
 
 
 def watches_visible_to(*, user: Person, operation: Operation = Operation.VIEW) -> QuerySet[Watch]:
@@ -20,6 +22,13 @@ def armed_of_trigger(*, user: Person, trigger: Trigger) -> QuerySet[Watch]:
     """What is armed of a trigger, the next that is due first."""
     rows = watches_visible_to(user=user).filter(trigger=trigger, status=WatchStatus.ARMED)
     return rows.order_by("due_at", "pk")
+
+
+def armed_of_item(*, user: Person, item: ContextItem) -> QuerySet[Watch]:
+    """What is armed of an item and of what hangs under it, by triggers that the person may see, the next due first."""
+    rows = watches_visible_to(user=user).filter(Q(item=item) | Q(item__parent=item), status=WatchStatus.ARMED)
+    seen = triggers_visible_to(user=user).order_by().values("pk")
+    return rows.filter(trigger__in=seen).select_related("item", "trigger").order_by("due_at", "pk")
 
 
 def watches_of_event(event: Event) -> Mapping[int, Sequence[Watch]]:

@@ -5,17 +5,23 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.db.models import Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 
 from accounts.enums import Source
 from accounts.operations import Operation
 from accounts.views.filtering import Choice, Filters, Pin, searched, wanted_id
+from accounts.views.keyset import with_query
 from accounts.views.lists import ListPage
 from triggers.enums import Origin, Outcome
 from triggers.models import Event
 from triggers.selectors.events import events_visible_to
+from triggers.selectors.watches import armed_of_item
 from triggers.services.answers import count_answers
-from triggers.views.links import delivery_number, item_label, link_to_item
+from triggers.views.cards import shown_key
+from triggers.views.links import delivery_number, item_label, link_to_event, link_to_item, link_to_trigger
+from workspaces.enums import ItemKind
+from workspaces.models import ContextItem
 from workspaces.selectors.library import items_visible_to
 
 SOURCE = Choice("source", "Source", "All sources", [(one.value, one.label) for one in Source])
@@ -31,6 +37,7 @@ ANSWER = Choice(
         (Outcome.ERROR, "Could not decide"),
     ],
 )
+WATCHES = 10
 _WORDS = {
     Outcome.FIRED: "fired",
     Outcome.SHADOWED: "would have fired",
@@ -49,6 +56,14 @@ class EventsPage(ListPage[Event]):
     name: ClassVar[str] = "events"
     topic = "events"
     noun = "events"
+
+    def get(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        if request.GET.get("part") == "watches":
+            item = self._item()
+            if item is None:
+                raise Http404
+            return self.draw({"item": self._shown_item(item)}, template="triggers/_item_watches.html")
+        return super().get(request, **kwargs)
 
     def rows(self) -> QuerySet[Event]:
         rows = events_visible_to(user=self.user)
@@ -69,8 +84,8 @@ class EventsPage(ListPage[Event]):
 
     def filters(self) -> Filters:
         pins = []
-        if (item_id := wanted_id(self.request, "item")) is not None:
-            item = items_visible_to(user=self.user).filter(pk=item_id).first()
+        if wanted_id(self.request, "item") is not None:
+            item = self._item()
             pins.append(Pin("item", item_label(item) if item else "one item"))
         if (delivery_id := wanted_id(self.request, "delivery")) is not None:
             pins.append(Pin("delivery", delivery_number(delivery_id)))
@@ -79,13 +94,37 @@ class EventsPage(ListPage[Event]):
         return Filters("Filter events", (SOURCE, ANSWER, ORIGIN), "Type, item or person", pins)
 
     def context(self, **kwargs: Any) -> dict[str, Any]:
-        item = wanted_id(self.request, "item")
-        may_erase = item is not None and self.may(Operation.ERASE) and self._is_seen(item)
-        erase_url = reverse("erase-item", args=[item]) if may_erase else ""
-        return {**super().context(**kwargs), "replays_url": reverse("bulk-replays"), "erase_url": erase_url}
+        item = self._item()
+        return {
+            **super().context(**kwargs),
+            "replays_url": reverse("bulk-replays"),
+            "erase_url": reverse("erase-item", args=[item.pk]) if item and self.may(Operation.ERASE) else "",
+            "item": self._shown_item(item) if item is not None else None,
+        }
 
-    def _is_seen(self, item_id: int) -> bool:
-        return items_visible_to(user=self.user).filter(pk=item_id).exists()
+    def _item(self) -> ContextItem | None:
+        """The item of the address: the list of its events is its page."""
+        wanted = wanted_id(self.request, "item")
+        return items_visible_to(user=self.user).filter(pk=wanted).first() if wanted is not None else None
+
+    def _shown_item(self, item: ContextItem) -> dict[str, Any]:
+        armed = armed_of_item(user=self.user, item=item)
+        return {
+            "label": item_label(item),
+            "kind": ItemKind(item.kind).label,
+            "key": shown_key(item),
+            "watches_url": with_query(self.request, part="watches"),
+            "watches": [
+                {
+                    "item": link_to_item(row.item) if row.item_id != item.pk else None,
+                    "trigger": link_to_trigger(row.trigger),
+                    "event": link_to_event(row.armed_by_id),
+                    "due_at": row.due_at,
+                }
+                for row in armed[:WATCHES]
+            ],
+            "more_watches": max(0, armed.count() - WATCHES),
+        }
 
     def shown(self, rows: Sequence[Event]) -> list[dict[str, Any]]:
         answers = count_answers(rows, user=self.user)
