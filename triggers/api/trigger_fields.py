@@ -158,6 +158,22 @@ class RevisionSerializer(serializers.ModelSerializer[TriggerRevision]):
         read_only_fields = fields
 
 
+class DifferenceSerializer(serializers.Serializer[Any]):
+    """One place where two revisions differ; null stands for "not there"."""
+
+    path = serializers.CharField(help_text="Such as conditions.all[1].config.value.")
+    before = serializers.JSONField(allow_null=True)
+    after = serializers.JSONField(allow_null=True)
+
+
+class DifferencesSerializer(serializers.Serializer[Any]):
+    """What a revision changed against an older one."""
+
+    older = serializers.IntegerField(help_text="0 where there is none before it.")
+    newer = serializers.IntegerField()
+    differences = DifferenceSerializer(many=True)
+
+
 class FireInput(Input):
     """What to fire it for: a card, or nothing in particular."""
 

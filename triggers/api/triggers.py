@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from django.db.models import Prefetch, QuerySet
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
@@ -15,6 +16,7 @@ from accounts.permissions import visible
 from dct_site.kernel.rest.filters import IdFilter
 from triggers.api.replays import Accepted
 from triggers.api.trigger_fields import (
+    DifferencesSerializer,
     FireInput,
     Note,
     PauseReason,
@@ -28,7 +30,7 @@ from triggers.api.trigger_fields import (
 from triggers.api.trying import TryingActions
 from triggers.documents.priority import is_raised
 from triggers.enums import TriggerStatus
-from triggers.models import ContextListener, Trigger, TriggerListener
+from triggers.models import ContextListener, Trigger, TriggerListener, TriggerRevision
 from triggers.selectors.triggers import revisions_visible_to, triggers_visible_to
 from triggers.services import drafts, publishing, standing
 from triggers.services.fire import fire
@@ -52,6 +54,10 @@ class TriggerFilter(filters.FilterSet):
         fields = ()
 
 
+class _Against(serializers.Serializer[Any]):
+    against = serializers.IntegerField(min_value=1, max_value=999_999_999)
+
+
 class TriggerViewSet(TryingActions):
     """What should happen when something changes."""
 
@@ -63,6 +69,7 @@ class TriggerViewSet(TryingActions):
         "retrieve": Operation.VIEW,
         "revisions": Operation.VIEW,
         "revision": Operation.VIEW,
+        "diff": Operation.VIEW,
         **dict.fromkeys(("create", "partial_update", "destroy", "pause", "resume", "disable"), _MANAGE),
         **dict.fromkeys(("publish", "rollback", "shadow", "activate", "test", "backtest"), _PUBLISH),
         "fire": Operation.FIRE,
@@ -177,7 +184,27 @@ class TriggerViewSet(TryingActions):
         """One revision."""
         return Response(RevisionSerializer(self._revision(self.get_object(), int(number))).data)
 
-    def _revision(self, row: Trigger, number: int) -> Any:
+    @extend_schema(
+        parameters=[_NUMBER, OpenApiParameter("against", int, description="The older one; else the one before.")],
+        responses=DifferencesSerializer,
+        filters=False,
+    )
+    @action(detail=True, methods=["get"], url_path="revisions/(?P<number>[0-9]{1,9})/diff", pagination_class=None)
+    def diff(self, request: Request, pk: str, number: str) -> Response:  # noqa: ARG002
+        """What a revision changed, against any other."""
+        row = self.get_object()
+        newer = self._revision(row, int(number))
+        if "against" in request.query_params:
+            wanted = _Against(data={"against": request.query_params["against"]})
+            wanted.is_valid(raise_exception=True)
+            older = self._revision(row, wanted.validated_data["against"])
+        else:
+            older = publishing.revision_before(newer)
+        found = {"older": older.number, "newer": newer.number}
+        differences = publishing.diff_revisions(older=older, newer=newer)
+        return Response(DifferencesSerializer({**found, "differences": differences}).data)
+
+    def _revision(self, row: Trigger, number: int) -> TriggerRevision:
         found = revisions_visible_to(user=self.user, trigger=row).filter(number=number).first()
         if found is None:
             raise NotFound(f"This trigger has no revision {number}.")

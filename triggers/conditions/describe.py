@@ -67,7 +67,7 @@ def _holding(node: Node) -> list[Node]:
 def _reason(node: Node) -> str:
     if node.holds:
         return f"{node.label}: {node.actual} is excluded"
-    return f"{node.label}: {node.actual}, asks for {node.expected}"
+    return f"{node.label}: {node.actual}, wanted: {node.expected}"
 
 
 def _clause(node: Mapping[str, Any], *, outermost: bool = False) -> str:

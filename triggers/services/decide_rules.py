@@ -146,7 +146,7 @@ def _storm(given: Circumstances) -> Suppressed | None:
     # A person who fires by hand is no storm.
     if limit is None or given.storm_firings < limit or given.origin == Origin.MANUAL:
         return None
-    detail = f"it fired {given.storm_firings} times within a minute; its storm brake allows {limit}"
+    detail = f"it fired {_times(given.storm_firings)} within a minute; its storm brake allows {limit}"
     return Suppressed(Suppression.STORM, detail, facts={"fired": given.storm_firings, "storm_limit": limit})
 
 
@@ -155,7 +155,7 @@ def _rate(given: Circumstances) -> Suppressed | None:
     if given.rate_free_at is None or given.accepted_at >= given.rate_free_at or given.is_cooldown_bypassed:
         return None
     facts = {"rate_limit": limits.rate_limit, "rate_window_s": limits.rate_window_s}
-    detail = f"it fired {limits.rate_limit} times within {limits.rate_window_s} s, as often as it may"
+    detail = f"it fired {_times(limits.rate_limit)} within {limits.rate_window_s} s, as often as it may"
     return Suppressed(Suppression.RATE, detail, until=given.rate_free_at, facts=facts)
 
 
@@ -194,3 +194,7 @@ _RULES: tuple[Callable[[Circumstances], Suppressed | None], ...] = (
     _overlap,
     _queue_full,
 )
+
+
+def _times(count: int | None) -> str:
+    return f"{count} time{'' if count == 1 else 's'}"

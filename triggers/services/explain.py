@@ -103,13 +103,18 @@ def _fired(event: Event) -> Mapping[int, int]:
     return dict(Firing.objects.filter(event=event).values_list("trigger_id", "execution_id"))
 
 
+def because_of(decision: Decision) -> str:
+    """What a stored answer came down to, in one clause."""
+    return gone_since(decision.purged_at, "The reason") or decision.detail or _summary(decision.because)
+
+
 def _stored(trigger: Trigger, decision: Decision, fired: Mapping[int, int]) -> Explanation:
     gone = gone_since(decision.purged_at, "The reason")
     return Explanation(
         trigger=trigger,
         revision=decision.revision,
         outcome=decision.outcome,
-        summary=gone or decision.detail or _summary(decision.because),
+        summary=because_of(decision),
         suppressed_by=decision.suppressed_by,
         until=decision.until,
         detail=gone or decision.detail,

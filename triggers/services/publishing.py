@@ -25,7 +25,7 @@ from triggers.services.standing import set_standing
 from triggers.services.validation import InvalidDocument, document_problems
 from triggers.services.watches import end_watches
 
-__all__ = ["Difference", "InvalidDocument", "diff_revisions", "publish", "rollback"]
+__all__ = ["Difference", "InvalidDocument", "diff_revisions", "publish", "revision_before", "rollback"]
 
 
 def publish(
@@ -52,6 +52,12 @@ class Difference:
     path: str
     before: Any
     after: Any
+
+
+def revision_before(revision: TriggerRevision) -> TriggerRevision:
+    """The one that it replaced; before the first an empty one with the number 0."""
+    rows = TriggerRevision.objects.filter(trigger_id=revision.trigger_id, number__lt=revision.number)
+    return rows.order_by("-number").first() or TriggerRevision(number=0, document={})
 
 
 def diff_revisions(*, older: TriggerRevision, newer: TriggerRevision) -> list[Difference]:

@@ -114,8 +114,12 @@ def _judged(trigger: Trigger, sample: Event | None) -> tuple[Shown | None, Shown
 def _changes(trigger: Trigger) -> list[str]:
     if trigger.published is None:
         return ["Everything: nothing is published yet"]
-    newer = TriggerRevision(trigger=trigger, document=trigger.draft)
-    found = [_in_words(one) for one in diff_revisions(older=trigger.published, newer=newer)]
+    return differences_in_words(trigger.published, TriggerRevision(trigger=trigger, document=trigger.draft))
+
+
+def differences_in_words(older: TriggerRevision, newer: TriggerRevision) -> list[str]:
+    """A line for each place, of a long list the first."""
+    found = [_in_words(one) for one in diff_revisions(older=older, newer=newer)]
     more = len(found) - CHANGES_SHOWN
     return [*found[:CHANGES_SHOWN], *([f"And {more} more"] if more > 0 else [])]
 

@@ -1,5 +1,6 @@
 """The trigger editor: one for the page and the modal."""
 
+from itertools import zip_longest
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -13,10 +14,13 @@ from accounts.views.filtering import wanted_id
 from triggers.conditions.schema import catalogue
 from triggers.enums import TriggerStatus
 from triggers.models import Event, Trigger, TriggerRevision
+from triggers.selectors.decisions import decisions_visible_to
+from triggers.selectors.events import events_visible_to
 from triggers.selectors.executions import executions_visible_to
 from triggers.selectors.triggers import revisions_visible_to, triggers_visible_to
 from triggers.selectors.watches import armed_of_trigger
-from triggers.views.draft_state import draft_state, samples_of, shown_samples
+from triggers.services.explain import because_of
+from triggers.views.draft_state import differences_in_words, draft_state, samples_of, shown_samples
 from triggers.views.editor_forms import forms_of, listener_key
 from triggers.views.links import (
     execution_number,
@@ -29,7 +33,7 @@ from triggers.views.shown import FIRE_LINES, Rights, act_urls
 from triggers.views.trigger_list import shown_rows
 from workspaces.selectors.library import items_visible_to
 
-RUNS, REVISIONS, HAPPENINGS, WATCHES = 5, 20, 10, 10
+RUNS, REVISIONS, ANSWERS, HAPPENINGS, WATCHES = 5, 20, 10, 10, 10
 Shown = dict[str, Any]
 
 
@@ -111,14 +115,18 @@ class TriggerPage(PageView):
 
     def _history(self, trigger: Trigger, rights: Rights) -> Shown:
         may_publish = trigger.pk in rights.publish
-        revisions = revisions_visible_to(user=self.user, trigger=trigger).order_by("-number")[:REVISIONS]
+        revisions = list(revisions_visible_to(user=self.user, trigger=trigger).order_by("-number")[: REVISIONS + 1])
         runs = executions_visible_to(user=self.user).filter(trigger=trigger).order_by("-id")[:RUNS]
         watches = armed_of_trigger(user=self.user, trigger=trigger)
         told = visible(AuditEntry.objects.all(), user=self.user, operation=Operation.READ_AUDIT)
         happened = told.filter(kind="trigger", object_id=trigger.pk, action__in=_HAPPENED).order_by("-id")
         return {
             "executions_url": f"{reverse('executions')}?trigger={trigger.pk}",
-            "revisions": [_revision(row, trigger, may_publish) for row in revisions],
+            "revisions": [
+                _revision(row, older, trigger, may_publish)
+                for row, older in zip_longest(revisions[:REVISIONS], revisions[1:])
+            ],
+            "answers": self._answers(trigger),
             "executions": [
                 {
                     "url": reverse("execution", args=[run.pk]),
@@ -139,6 +147,22 @@ class TriggerPage(PageView):
                 for entry in happened[:HAPPENINGS]
             ],
         }
+
+    def _answers(self, trigger: Trigger) -> list[Shown]:
+        """Its last answers but plain "not matched", which are not stored, of events that the person may see."""
+        seen = events_visible_to(user=self.user).order_by().values("pk")
+        rows = decisions_visible_to(user=self.user).filter(trigger=trigger, event__in=seen).order_by("-id")
+        return [
+            {
+                "status": row.outcome,
+                "because": because_of(row),
+                "event": link_to_event(row.event_id),
+                "url": f"{reverse('event', args=[row.event_id])}?trigger={trigger.pk}",
+                "type": row.event.type,
+                "at": row.at,
+            }
+            for row in rows[:ANSWERS]
+        ]
 
 
 def chosen_sample(samples: list[Event], wanted: int | None) -> Event | None:
@@ -178,7 +202,7 @@ def _next_number(trigger: Trigger) -> int:
     return newest.number + 1 if newest is not None else 1
 
 
-def _revision(row: TriggerRevision, trigger: Trigger, may_publish: bool) -> Shown:
+def _revision(row: TriggerRevision, older: TriggerRevision | None, trigger: Trigger, may_publish: bool) -> Shown:
     is_live = row.pk == trigger.published_id
     back = reverse("trigger-rollback", args=[trigger.pk, row.number]) if may_publish and not is_live else ""
     return {
@@ -187,5 +211,7 @@ def _revision(row: TriggerRevision, trigger: Trigger, may_publish: bool) -> Show
         "at": row.created_at,
         "words": row.note or "Published",
         "is_live": is_live,
+        "changes": differences_in_words(older, row) if older is not None else [],
+        "against": older.number if older is not None else None,
         "rollback_url": back,
     }

@@ -27,6 +27,9 @@ from triggers.views.links import (
 from triggers.views.replaying import facts_of
 from workspaces.enums import TrustTier
 
+OTHERS = 500
+"""Triggers that were not asked and can be chosen to be told why."""
+
 
 class EventPage(PageView):
     """One event. ``?trigger=`` says whose answer is explained; the first one otherwise."""
@@ -48,6 +51,12 @@ class EventPage(PageView):
             "decision": _decision(current, event) if current is not None else None,
             "decisions": [_row(answer, shown["url"], current) for answer in answers],
             "decisions_words": _asked(len(answers), seen.count()),
+            "others": [
+                {"id": pk, "name": name, "selected": current is not None and current.trigger.pk == pk}
+                for pk, name in seen.exclude(pk__in=[answer.trigger.pk for answer in answers])
+                .order_by("name", "pk")
+                .values_list("pk", "name")[:OTHERS]
+            ],
             "arrived": self._arrived(event),
             "data": self._data(event),
             "hits": [f"changes.{path}" for path in event.changes] if current is not None else [],

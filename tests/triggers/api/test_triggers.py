@@ -126,6 +126,28 @@ def test_a_change_replaces_only_the_parts_that_are_sent(caller: Caller, owner: U
     assert Trigger.objects.get().name == trigger.name
 
 
+def test_what_a_revision_changed_is_told_against_any_other(caller: Caller, owner: User) -> None:
+    trigger = make_trigger(owner=owner, name="First")
+    for name in ("Second", "Third"):
+        caller.patch(f"{TRIGGERS}{trigger.pk}/", name=name)
+        caller.post(f"{TRIGGERS}{trigger.pk}/publish/")
+    revisions = f"{TRIGGERS}{trigger.pk}/revisions"
+    assert caller.get(f"{revisions}/3/diff/").json() == {
+        "older": 2,
+        "newer": 3,
+        "differences": [{"path": "name", "before": "Second", "after": "Third"}],
+    }
+    told = caller.get(f"{revisions}/1/diff/?against=3").json()
+    assert [told["older"], told["newer"], told["differences"][0]["before"]] == [3, 1, "Third"]
+    first = caller.get(f"{revisions}/1/diff/").json()
+    assert first["older"] == 0
+    assert {"path": "name", "before": None, "after": "First"} in first["differences"]
+    assert caller.get(f"{revisions}/1/diff/?against=9").status_code == 404
+    assert caller.get(f"{revisions}/9/diff/").status_code == 404
+    refused = caller.get(f"{revisions}/1/diff/?against=soon")
+    assert (refused.status_code, refused.json()["errors"][0]["path"]) == (400, "against")
+
+
 def test_only_those_who_may_set_a_high_priority(caller: Caller, owner: User) -> None:
     trigger = make_trigger(owner=owner)
     path = f"{TRIGGERS}{trigger.pk}/"

@@ -112,8 +112,8 @@ def test_every_leaf_has_words() -> None:
 @pytest.mark.parametrize(
     ("tree", "words"),
     [
-        ({"all": [MAIN, leaf("mention")]}, "mentions: nobody is mentioned, asks for anybody"),
-        ({"all": [BY_BOT, MAIN]}, "sender: ana, asks for any of bot, ci"),
+        ({"all": [MAIN, leaf("mention")]}, "mentions: nobody is mentioned, wanted: anybody"),
+        ({"all": [BY_BOT, MAIN]}, "sender: ana, wanted: any of bot, ci"),
         ({"all": [MAIN]}, "1 of 1 holds"),
         ({"any": [MAIN, MAIN, BY_BOT]}, "2 of 3 hold"),
         # What a condition asks besides its own question is no condition beside it.
@@ -121,9 +121,9 @@ def test_every_leaf_has_words() -> None:
         ({"all": [field("data.branch", "gte", 1)]}, "data.branch is text, which has no order with 1"),
         ({"none": [BY_BOT, MAIN]}, "data.branch: main is excluded"),
         ({"none": [{"all": [MAIN]}]}, "data.branch: main is excluded"),
-        ({"none": [{"none": [BY_BOT]}]}, "sender: ana, asks for any of bot, ci"),
-        ({"none": [{"none": [{"any": [BY_BOT]}]}]}, "sender: ana, asks for any of bot, ci"),
-        ([BY_BOT, leaf("new_comment")], "sender: ana, asks for any of bot, ci; event is: of no known kind, "),
+        ({"none": [{"none": [BY_BOT]}]}, "sender: ana, wanted: any of bot, ci"),
+        ({"none": [{"none": [{"any": [BY_BOT]}]}]}, "sender: ana, wanted: any of bot, ci"),
+        ([BY_BOT, leaf("new_comment")], "sender: ana, wanted: any of bot, ci; event is: of no known kind, "),
     ],
 )
 def test_a_verdict_is_summed_up_by_what_decided_it(tree: Any, words: str) -> None:

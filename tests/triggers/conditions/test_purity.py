@@ -70,7 +70,7 @@ def test_naughty_text_stays_literal(text: str) -> None:
 @pytest.mark.parametrize("text", NAUGHTY)
 def test_naughty_text_that_does_not_match_is_shown_as_it_is(text: str) -> None:
     verdict = answer(field("event.actor", "equals", text), make_event(actor="ana"))
-    assert summary(verdict) == f"event.actor: ana, asks for is {text}"
+    assert summary(verdict) == f"event.actor: ana, wanted: is {text}"
 
 
 @pytest.mark.parametrize("text", NAUGHTY)

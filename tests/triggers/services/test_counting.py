@@ -73,7 +73,7 @@ def test_it_fires_from_the_third_on_and_every_answer_is_kept_with_what_it_rests_
         "3",
         "at least 3 times in 600 s for one item",
     )
-    assert explain(event=second, trigger=trigger).summary == "count: 2, asks for at least 3 times in 600 s for one item"
+    assert explain(event=second, trigger=trigger).summary == "count: 2, wanted: at least 3 times in 600 s for one item"
 
 
 def test_events_of_one_batch_count_too_also_of_an_item_that_it_brings() -> None:

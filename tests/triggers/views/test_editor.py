@@ -129,6 +129,9 @@ def test_a_draft_that_somebody_saved_meanwhile_is_not_overwritten(developer: Vis
         answer = developer.press(reverse(name, args=[trigger.pk]), stale)
         assert answer.status_code == 422
         assert "Somebody else saved this draft meanwhile" in answer.content.decode()
+        # Beside the buttons, too, where else it says when the draft was saved.
+        assert "Not saved: somebody else saved it meanwhile" in answer.content.decode()
+        assert "Draft saved" not in answer.content.decode()
     trigger.refresh_from_db()
     assert trigger.draft["name"] == "Theirs"
     assert trigger.revisions.count() == 1

@@ -14,7 +14,7 @@ from triggers.services.standing import pause, resume
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("written_out")]
 
-WHY = "It fired 1 times within a minute; its storm brake allows 1"
+WHY = "It fired 1 time within a minute; its storm brake allows 1"
 
 
 def page_of(user: User, query: str = "") -> str:
