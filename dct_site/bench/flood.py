@@ -1,4 +1,4 @@
-"""How long good deliveries wait while others send slow headers, slow bodies, or as much as they can."""
+"""How long good deliveries wait while others send slow headers or slow bodies, read slowly, or send all they can."""
 
 import json
 import os
@@ -22,6 +22,7 @@ ATTACKS = {
     "": "",
     "slow_headers": "400 connections that send a header's line a second and never end it",
     "slow_bodies": "400 connections that send a byte a second of a body of 6 kB",
+    "slow_reads": "400 connections with a small window that ask for a file of 230 kB and read 32 bytes of it a second",
     "flood": "32 connections that post unsigned bodies to a webhook and to unknown addresses as fast as they go",
     "pages": "200 connections that ask for the page of the login as fast as it comes",
 }

@@ -1,11 +1,13 @@
 """The clients of `bench flood`, in processes of their own: `good PORT PATH COUNT RATE` prints what it measured as JSON;
-`slow_headers`, `slow_bodies`, `flood` and `pages PORT PATH` print a line when they are under way, until killed.
+`slow_headers`, `slow_bodies`, `slow_reads`, `flood` and `pages PORT PATH` print a line when they are
+under way, until killed.
 """
 
 import asyncio
 import hmac
 import json
 import secrets
+import socket
 import statistics
 import sys
 import time
@@ -16,6 +18,7 @@ from dct_site.bench.intake_load import SECRET
 
 SLOW, FLOODING, ASKING, GOOD = 400, 32, 200, 4
 EVERY_S = 1.0
+LARGE, SIP = "/static/dct/vendor/bootstrap/bootstrap.min.css", 32
 BODY = json.dumps({"action": "opened", "text": "x" * 6_000}).encode()
 Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -85,6 +88,25 @@ async def _drip(port: int, beginning: bytes, drop: bytes) -> None:
         writer.close()
 
 
+async def slow_reads(port: int, _: str) -> None:
+    """A large answer in small pieces, for ever."""
+    loop = asyncio.get_running_loop()
+
+    async def one() -> None:
+        with socket.socket() as sock:
+            sock.setblocking(False)
+            # The smallest that the system gives: what is not read stays with the sender.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+            await loop.sock_connect(sock, ("127.0.0.1", port))
+            await loop.sock_sendall(sock, f"GET {LARGE} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+            while True:
+                if not await loop.sock_recv(sock, SIP):
+                    return
+                await asyncio.sleep(EVERY_S)
+
+    await _again_and_again(SLOW, one)
+
+
 async def flood(port: int, path: str) -> None:
     """Unsigned bodies as fast as they are turned away."""
 
@@ -135,7 +157,8 @@ def main(words: list[str]) -> None:
     if what == "good":
         sys.stdout.write(json.dumps(asyncio.run(good(int(port), path, int(rest[0]), float(rest[1])))))
         return
-    attack = {"slow_headers": slow_headers, "slow_bodies": slow_bodies, "flood": flood, "pages": pages}[what]
+    attacks = (slow_headers, slow_bodies, slow_reads, flood, pages)
+    attack = {one.__name__: one for one in attacks}[what]
     asyncio.run(attack(int(port), path))
 
 

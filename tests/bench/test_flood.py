@@ -1,6 +1,7 @@
 """`./dct bench flood`: its figures, and clients that measure what they are answered and come again when thrown out."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -61,7 +62,48 @@ async def test_one_that_is_turned_away_is_no_measurement() -> None:
             await flood_child.good(port_of(server), "x", 8, 2_000)
 
 
-ATTACKS_OF_CHILD = [flood_child.slow_headers, flood_child.slow_bodies, flood_child.flood, flood_child.pages]
+ATTACKS_OF_CHILD = [
+    flood_child.slow_headers,
+    flood_child.slow_bodies,
+    flood_child.slow_reads,
+    flood_child.flood,
+    flood_child.pages,
+]
+
+
+def test_there_is_a_client_for_each_attack() -> None:
+    assert {one.__name__ for one in ATTACKS_OF_CHILD} == set(ATTACKS) - {""}
+
+
+def test_what_slow_readers_ask_for_is_there_and_more_than_a_window_holds() -> None:
+    file = Path(flood_child.__file__).parents[1] / flood_child.LARGE.lstrip("/")
+    assert file.stat().st_size > 200_000
+
+
+KNOWN = {b"/hooks/x", b"/hooks/no-such-webhook", b"/login/", flood_child.LARGE.encode()}
+
+
+async def test_a_slow_reader_leaves_most_of_an_answer_with_the_sender(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flood_child, "SLOW", 1)
+    stuck = asyncio.Event()
+
+    async def serve(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.transport.set_write_buffer_limits(high=0)
+        try:
+            for _ in range(400):
+                writer.write(b"x" * 100_000)
+                async with asyncio.timeout(0.5):
+                    await writer.drain()
+        except TimeoutError:
+            stuck.set()
+        writer.transport.abort()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        task = asyncio.ensure_future(flood_child.slow_reads(port_of(server), "x"))
+        async with asyncio.timeout(10):
+            await stuck.wait()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 @pytest.mark.parametrize("attack", ATTACKS_OF_CHILD)
@@ -77,4 +119,4 @@ async def test_who_is_thrown_out_comes_again(attack: object, monkeypatch: pytest
             seen = {await asked.get() for _ in range(6)}
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-    assert {line.split()[1] for line in seen} <= {b"/hooks/x", b"/hooks/no-such-webhook", b"/login/"}
+    assert {line.split()[1] for line in seen} <= KNOWN
