@@ -4,10 +4,12 @@ version.
 
 import asyncio
 import hashlib
+import os
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
+from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
@@ -15,6 +17,7 @@ from django.contrib.staticfiles.storage import StaticFilesStorage
 from whitenoise import WhiteNoise
 
 YEAR_S = 365 * 24 * 3600
+PIECE = 64 * 1024
 
 
 def _found() -> Iterable[tuple[str, str]]:
@@ -52,6 +55,7 @@ class StaticFiles:
     """The ASGI application for everything below ``STATIC_URL``: WhiteNoise answers, beside the event loop."""
 
     def __init__(self) -> None:
+        self._whole: dict[tuple[int, ...], bytes] = {}
         self._files = WhiteNoise(_unused, max_age=YEAR_S, charset="utf-8", autorefresh=False)
         for path, place in _found():
             self._files.add_file_to_dictionary(f"{settings.STATIC_URL}{path}", place)
@@ -59,7 +63,11 @@ class StaticFiles:
     async def __call__(self, scope: Mapping[str, Any], _receive: Any, send: Callable[[dict[str, Any]], Any]) -> None:
         status, headers, body = await asyncio.to_thread(self._answer, scope)
         await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        # In pieces: the next one waits until the last was read, and what is not sent yet is the kept file itself.
+        for begin in range(0, len(body) - PIECE, PIECE):
+            await send({"type": "http.response.body", "body": body[begin : begin + PIECE], "more_body": True})
+        rest = (max(len(body), 1) - 1) // PIECE * PIECE
+        await send({"type": "http.response.body", "body": body[rest:]})
 
     def _answer(self, scope: Mapping[str, Any]) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
         file = self._files.files.get(scope["path"])
@@ -75,7 +83,17 @@ class StaticFiles:
         if answer.file is None:
             return int(answer.status), headers, b""
         with answer.file:
-            return int(answer.status), headers, answer.file.read()
+            is_whole = answer.status == HTTPStatus.OK
+            body = self._kept(answer.file) if is_whole else answer.file.read()
+        return int(answer.status), headers, body
+
+    def _kept(self, file: BinaryIO) -> bytes:
+        """A whole file, once for all who read it at their leisure."""
+        stat = os.fstat(file.fileno())
+        key = (stat.st_dev, stat.st_ino, stat.st_mtime_ns, stat.st_size)
+        if key not in self._whole:
+            self._whole[key] = file.read()
+        return self._whole[key]
 
 
 def _unused(_environ: Any, _start_response: Any) -> list[bytes]:

@@ -6,6 +6,7 @@ one is for pages and the API, whose open connections would use up the descriptor
 bytes that are no HTTP at all is text; here it is JSON like every other.
 """
 
+import socket
 from asyncio import TimerHandle, Transport
 from typing import Any
 
@@ -17,6 +18,10 @@ HEADER_DEADLINE_S = 10.0
 MOST_HEADER_BYTES = 64 * 1024
 PACE_S, PACE_BYTES = 30.0, 64 * 1024
 """Of a body that comes, so many bytes at least in so many seconds, until it is there."""
+MOST_UNSENT_BYTES = 64 * 1024
+"""So much of an answer the kernel takes beyond what is on its way. Left to itself it takes all of 230 kB at once, and
+copying that for 200 slow readers a second kept webhooks waiting for seconds.
+"""
 READING_S = 60.0
 """How long an answer waits for its reader."""
 
@@ -43,6 +48,7 @@ class PatientProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        _keep_little_in_the_kernel(transport)
         self._await_headers()
 
     def data_received(self, data: bytes) -> None:
@@ -140,3 +146,10 @@ class PatientProtocol(HttpToolsProtocol):
         self._headers_are_there()
         if not self.transport.is_closing():
             self.transport.close()
+
+
+def _keep_little_in_the_kernel(transport: Transport) -> None:
+    sock = transport.get_extra_info("socket")
+    # Linux has it; elsewhere the kernel's own measure holds.
+    if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6) and hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MOST_UNSENT_BYTES)
