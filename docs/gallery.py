@@ -3,15 +3,19 @@
 Run as ``python -m docs.gallery [PAGE…]``; it starts a demo of its own and needs Debian's Chromium.
 """
 
+import os
+import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from dct_site.bench.installation import Installation, eventually, post, pull_request, signed
+from dct_site.bench.installation import Installation, descendants, eventually, post, pull_request, signed
 
 HERE = Path(__file__).resolve().parent / "screenshots"
 SIZES = {"desktop": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
@@ -21,6 +25,7 @@ PAGES = {
     "library": "/",
     "events": "/events/",
     "event": "/events/{event}/",
+    "item": "/events/?item={item}",
     "replay": "/events/{event}/replay/",
     "replays": "/replays/",
     "replay-window": "/replays/new/",
@@ -28,6 +33,7 @@ PAGES = {
     "delivery-rejected": "/deliveries/{rejected}/",
     "triggers": "/triggers/",
     "trigger": "/triggers/{trigger}/",
+    "trigger-watches": "/triggers/{watching}/#ed-history",
     "trigger-try": "/triggers/{trigger}/try/",
     "trigger-backtest": "/triggers/{trigger}/backtest/",
     "trigger-backtest-silence": "/triggers/{silence}/backtest/",
@@ -54,6 +60,8 @@ PAGES = {
     "account": "/me/",
     "admin": "/admin/",
 }
+AFTER_AN_OUTAGE = {"status-backlog": "/status/"}
+"""Pages of another time: nothing of the others would look as it does on any other day."""
 
 
 def main(wanted: list[str]) -> None:
@@ -63,13 +71,19 @@ def main(wanted: list[str]) -> None:
     with Installation("--demo") as demo, sync_playwright() as playwright:
         ids = _some_life(demo)
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        for theme in THEMES:
-            for size in SIZES:
-                with _signed_in(browser, demo, theme, size) as page:
-                    for name, path in pages.items():
-                        _take(page, demo.info["url"] + path.format(**ids), HERE / f"{name}-{size}-{theme}.png")
-                    if not wanted or "trigger-modal" in wanted:
-                        _modal(page, demo.info["url"], HERE / f"trigger-modal-{size}-{theme}.png")
+        for theme, size in product(THEMES, SIZES):
+            with _signed_in(browser, demo, theme, size) as page:
+                for name, path in pages.items():
+                    _take(page, demo.info["url"] + path.format(**ids), HERE / f"{name}-{size}-{theme}.png")
+                if not wanted or "trigger-modal" in wanted:
+                    _modal(page, demo.info["url"], HERE / f"trigger-modal-{size}-{theme}.png")
+        later = {name: path for name, path in AFTER_AN_OUTAGE.items() if not wanted or name in wanted}
+        if later:
+            _outage(demo)
+        for theme, size in product(THEMES, SIZES) if later else ():
+            with _signed_in(browser, demo, theme, size) as page:
+                for name, path in later.items():
+                    _take(page, demo.info["url"] + path, HERE / f"{name}-{size}-{theme}.png")
         browser.close()
     _index(sorted({path.name.rsplit("-", 2)[0] for path in HERE.glob("*.png")}))
 
@@ -96,6 +110,7 @@ def _some_life(demo: Installation) -> dict[str, int]:
         "agent": detail["agents"][0]["id"],
         "review": review[0]["workspace"],
         "rejected": rejected[0]["id"],
+        **_patience(demo, detail["trigger"]),
     }
 
 
@@ -117,6 +132,55 @@ def _silence(demo: Installation, like: dict[str, Any]) -> int:
     demo.api(f"triggers/{made['id']}/publish/", method="POST", body={})
     demo.api(f"triggers/{made['id']}/", method="PATCH", body={"conditions": waiting(1)})
     return int(made["id"])
+
+
+def _patience(demo: Installation, trigger: int) -> dict[str, int]:
+    """A trigger that waits for silence, what it waits for, and a token with a rate of its own."""
+    of_type = {"type": "field", "config": {"path": "event.type", "operator": "equals"}}
+    opened, answered = (
+        {**of_type, "config": {**of_type["config"], "value": f"github.{name}"}}  # type: ignore[dict-item]
+        for name in ("pull_request.opened", "pull_request_review.submitted")
+    )
+    conditions = {
+        "all": [{"type": "absence", "config": {"after": [opened], "without": [answered], "within_s": 86_400}}]
+    }
+    like = demo.api(f"triggers/{trigger}/")
+    document = {name: like[name] for name in ("workspace", "agent", "deliverables", "limits")}
+    document |= {"name": "Nobody reviewed it for a day", "conditions": conditions}
+    document["listeners"] = [{"connection_id": like["listeners"][0]["connection_id"]}]
+    made = demo.api("triggers/", method="POST", body=document)
+    demo.api(f"triggers/{made['id']}/publish/", method="POST", body={})
+    demo.api("tokens/", method="POST", body={"name": "build server", "scopes": ["events"], "events_per_minute": 120})
+    _open_pull_requests(demo, range(241, 244))
+    armed = eventually(lambda: demo.api(f"watches/?trigger={made['id']}&status=armed")["results"])
+    return {"watching": made["id"], "item": armed[0]["context_item_id"]}
+
+
+def _open_pull_requests(demo: Installation, numbers: range) -> None:
+    facts = demo.info["demo"]
+    for number in numbers:
+        body = pull_request(number)
+        post(facts["github_webhook_url"], body, signed(facts["github_webhook_secret"], body))
+
+
+def _outage(demo: Installation) -> None:
+    """Nothing was decided for as long as a backlog needs, and nothing may start yet."""
+    demo.api("limits/", method="PATCH", body={"backlog_after_s": 10, "max_agents": 1})
+    engine = _engine(demo)
+    os.kill(engine, signal.SIGSTOP)
+    try:
+        _open_pull_requests(demo, range(251, 259))
+        time.sleep(12)
+    finally:
+        os.kill(engine, signal.SIGCONT)
+    eventually(lambda: (demo.api("status/")["backlog"] or {}).get("per_minute"), within_s=60)
+    demo.api("limits/", method="PATCH", body={"max_agents": 0})
+
+
+def _engine(demo: Installation) -> int:
+    assert demo.process is not None  # noqa: S101 - it runs
+    below = descendants(demo.process.pid)
+    return next(pid for pid in below if b"dct_site.engine" in Path(f"/proc/{pid}/cmdline").read_bytes())
 
 
 def _tag() -> bytes:
@@ -149,6 +213,9 @@ def _take(page: Page, url: str, target: Path) -> None:
         page.locator("#bt-found").wait_for()
         page.locator("#bt-found").scroll_into_view_if_needed()
         page.mouse.wheel(0, 400)
+
+    if "trigger-watches" in target.name:
+        page.get_by_role("tab", name="History").click()
     if "trigger-try" in target.name:
         page.locator("details.tried summary").first.click()
     page.wait_for_timeout(400)

@@ -18,7 +18,7 @@ from accounts.permissions import visible
 from dct_site.kernel.rest.inputs import IdField, Input, LineField, WholeField
 from triggers.enums import Outcome, Suppression
 from triggers.models import Event, Trigger
-from triggers.selectors.events import events_heard_by, events_visible_to
+from triggers.selectors.events import events_heard_by, events_visible_to, meant_for
 from triggers.selectors.triggers import revisions_visible_to
 from triggers.services.backtest_aside import aside
 from triggers.services.backtest_progress import Slice
@@ -199,7 +199,7 @@ class TryingActions(ReadingViewSet):
         if "payload" in wanted:
             found = self._on_payload(wanted["payload"], asked)
         else:
-            found = try_on_events(**asked, events=self._events(document, wanted))
+            found = try_on_events(**asked, events=self._events(row, document, wanted))
         counts = Counter(one.outcome for one in found)
         return Response(TriedAnswer({"counts": counts, "results": found}).data)
 
@@ -228,11 +228,12 @@ class TryingActions(ReadingViewSet):
             raise NotFound(f"This trigger has no revision {number}.")
         return dict(revision.document)
 
-    def _events(self, document: dict[str, Any], wanted: dict[str, Any]) -> list[Event]:
+    def _events(self, row: Trigger, document: dict[str, Any], wanted: dict[str, Any]) -> list[Event]:
         seen = events_visible_to(user=self.user)
         if "events" not in wanted:
             last = wanted.get("last", DEFAULT_LAST)
-            return list(seen.filter(events_heard_by(document), purged_at=None).order_by("-id")[:last])
+            heard = seen.filter(events_heard_by(document), meant_for(row.pk), purged_at=None)
+            return list(heard.order_by("-id")[:last])
         found = seen.in_bulk(wanted["events"])
         missing = [str(pk) for pk in wanted["events"] if pk not in found]
         if missing:

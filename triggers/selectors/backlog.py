@@ -27,6 +27,8 @@ def count_words(left: Backlog) -> str:
 
 def pace_words(left: Backlog) -> str:
     """How fast they are worked off, and when they are through."""
+    if left.most == 0:
+        return "None begins: the limit of agents is 0."
     if left.per_minute is None or left.through_s is None:
         return "None has begun yet."
     pace = f"{left.per_minute:.0f}" if left.per_minute >= 10 else f"{left.per_minute:.1f}"

@@ -60,6 +60,11 @@ def events_heard_by(document: Mapping[str, Any]) -> Q:
     return wanted
 
 
+def meant_for(trigger_id: int) -> Q:
+    """All but what the clock, or somebody by hand, asks another trigger alone."""
+    return Q(target_trigger_id=None) | Q(target_trigger_id=trigger_id)
+
+
 def history(*, user: Person, documents: Iterable[Mapping[str, Any]], after_id: int, last_id: int) -> QuerySet[Event]:
     """What happened after one event and up to another that one of the documents would be asked about, in order.
 

@@ -13,7 +13,7 @@ from triggers.conditions.path_list import paths_in
 from triggers.conditions.schema import Problem, normalise, validate
 from triggers.conditions.verdict import shown
 from triggers.models import Event, Trigger, TriggerRevision
-from triggers.selectors.events import events_heard_by, events_visible_to
+from triggers.selectors.events import events_heard_by, events_visible_to, meant_for
 from triggers.services.decide_past import past_of
 from triggers.services.explain import item_then
 from triggers.services.judge import event_facts, judge
@@ -74,7 +74,7 @@ def _paths(sample: Event | None) -> list[Shown]:
 
 def samples_of(trigger: Trigger, *, user: User) -> list[Event]:
     """The last events that the draft would have been asked about, newest first."""
-    rows = events_visible_to(user=user).filter(events_heard_by(trigger.draft), purged_at=None)
+    rows = events_visible_to(user=user).filter(events_heard_by(trigger.draft), meant_for(trigger.pk), purged_at=None)
     return list(rows.order_by("-id")[:SAMPLES])
 
 

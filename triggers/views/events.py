@@ -37,7 +37,7 @@ ANSWER = Choice(
         (Outcome.ERROR, "Could not decide"),
     ],
 )
-WATCHES = 10
+WATCHES = 5
 _WORDS = {
     Outcome.FIRED: "fired",
     Outcome.SHADOWED: "would have fired",

@@ -103,7 +103,9 @@ class StatusPage(PageView):
 
     def _running(self) -> dict[str, Any]:
         rows = executions_visible_to(user=self.user).filter(status__in=_RUNNING)[:SHOWN]
-        return {"running": [row_of(row, now=self.now) for row in rows]}
+        limits = Limits.objects.get(pk=1)
+        is_open = not limits.is_paused and limits.max_agents > 0 and limits.max_workspaces > 0
+        return {"running": [row_of(row, now=self.now) for row in rows], "is_open": is_open}
 
     def _queue(self) -> dict[str, Any]:
         found = queue(now=self.now, limit=SHOWN + 1)

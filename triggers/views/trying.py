@@ -18,7 +18,7 @@ from accounts.views.answers import is_htmx
 from accounts.views.base import PageView
 from triggers.enums import Outcome
 from triggers.models import Event, Trigger
-from triggers.selectors.events import events_heard_by, events_visible_to
+from triggers.selectors.events import events_heard_by, events_visible_to, meant_for
 from triggers.selectors.triggers import triggers_visible_to
 from triggers.services.backtest import KEPT, StaleCursor
 from triggers.services.backtest_aside import Busy, aside
@@ -123,7 +123,7 @@ class TryDraft(TryingPage):
         trigger = self.found(kwargs["pk"])
         last = request.GET.get("last", "")
         last = last if last in dict(LAST) else LAST[0][0]
-        seen = events_visible_to(user=self.user).filter(events_heard_by(trigger.draft))
+        seen = events_visible_to(user=self.user).filter(events_heard_by(trigger.draft), meant_for(trigger.pk))
         events = list(seen.order_by("-id")[: int(last)])
         try:
             tried = try_on_events(**self._asked(trigger), events=events)

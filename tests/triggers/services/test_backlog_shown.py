@@ -76,6 +76,18 @@ def test_the_status_page_says_it_in_words(trigger: Trigger) -> None:
     assert "The oldest" in page
 
 
+def test_where_nothing_may_start_no_page_promises_that_it_does(trigger: Trigger) -> None:
+    client = client_of(trigger)
+    promise = "starts here at once"
+    assert promise in client.get("/status/?part=running").content.decode()
+    for none in ({"max_agents": 0}, {"max_agents": 4, "max_workspaces": 0}, {"max_workspaces": 20, "is_paused": True}):
+        set_limits(**none)
+        assert promise not in client.get("/status/?part=running").content.decode()
+    set_limits(is_paused=False, max_agents=0)
+    page = " ".join(client.get("/status/?part=queue").content.decode().split())
+    assert "None begins: the limit of agents is 0." in page
+
+
 def test_each_execution_and_its_decision_say_why_it_waits(trigger: Trigger) -> None:
     set_limits(max_agents=0)
     execution = Execution.objects.order_by("pk")[0]

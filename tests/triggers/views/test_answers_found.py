@@ -90,3 +90,21 @@ def test_each_revision_tells_what_it_changed_against_the_one_before(world: World
     assert "What it changed against revision 2 Nothing" in said
     assert "What it changed against revision 1 name: Second, was First" in said
     assert "against revision 0" not in said
+
+
+def test_no_sample_and_no_try_asks_about_what_was_meant_for_another_trigger(world: World) -> None:
+    other = make_trigger(owner=world.owner, item=world.item)
+    for target in (other.pk, world.trigger.pk):
+        timer = Event.objects.get(pk=world.event.pk)
+        timer.pk, timer.external_id, timer.target_trigger_id = None, f"timer {target}", target
+        timer.save(force_insert=True)
+    client = Client()
+    client.force_login(world.owner)
+    ours = Event.objects.get(target_trigger_id=world.trigger.pk).pk
+    page = client.get(f"/triggers/{world.trigger.pk}/")
+    assert [sample["value"] for sample in page.context["samples"]] == [ours, world.event.pk]
+    tried = client.post(f"/api/v1/triggers/{world.trigger.pk}/test/", {"last": 9}, content_type="application/json")
+    assert [one["event"] for one in tried.json()["results"]] == [ours, world.event.pk]
+    theirs = client.get(f"/triggers/{world.trigger.pk}/try/").content.decode()
+    assert f"/events/{ours}/" in theirs
+    assert f"/events/{Event.objects.get(target_trigger_id=other.pk).pk}/" not in theirs
