@@ -77,7 +77,7 @@ class StatusPage(PageView):
         return {
             "health": {
                 "state": found.state,
-                "words": _health_words(found) if may_triage else _WORDS[found.state],
+                "words": _health_words(found) if may_triage else _state_words(found),
                 "since": None,
                 "reasons": [self._reason(reason) for reason in found.reasons] if may_triage else [],
             },
@@ -103,9 +103,7 @@ class StatusPage(PageView):
 
     def _running(self) -> dict[str, Any]:
         rows = executions_visible_to(user=self.user).filter(status__in=_RUNNING)[:SHOWN]
-        limits = Limits.objects.get(pk=1)
-        is_open = not limits.is_paused and limits.max_agents > 0 and limits.max_workspaces > 0
-        return {"running": [row_of(row, now=self.now) for row in rows], "is_open": is_open}
+        return {"running": [row_of(row, now=self.now) for row in rows], "is_open": _may_start()}
 
     def _queue(self) -> dict[str, Any]:
         found = queue(now=self.now, limit=SHOWN + 1)
@@ -175,9 +173,18 @@ class StatusPage(PageView):
 def _health_words(found: Health) -> str:
     count = len(found.reasons)
     if not count:
-        return f"{_WORDS[found.state]}."
+        return f"{_state_words(found)}."
     things = f"{count} thing{' needs' if count == 1 else 's need'} a look"
-    return f"{_WORDS[found.state]}; {things}"
+    return f"{_state_words(found)}; {things}"
+
+
+def _state_words(found: Health) -> str:
+    return "Nothing new starts" if found.state != "error" and not _may_start() else _WORDS[found.state]
+
+
+def _may_start() -> bool:
+    limits = Limits.objects.get(pk=1)
+    return not limits.is_paused and limits.max_agents > 0 and limits.max_workspaces > 0
 
 
 def _figure(name: str, value: int, words: str, url: str) -> dict[str, str]:

@@ -11,7 +11,9 @@ from tests.factories.accounts import make_user
 from tests.factories.agents import set_limits
 from tests.factories.triggers import NOON, make_delivery, make_trigger
 from triggers.models import Execution, Trigger
+from triggers.selectors.health import Health
 from triggers.services.decide import decide_pending
+from triggers.views import status
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("outage")]
 
@@ -76,13 +78,18 @@ def test_the_status_page_says_it_in_words(trigger: Trigger) -> None:
     assert "The oldest" in page
 
 
-def test_where_nothing_may_start_no_page_promises_that_it_does(trigger: Trigger) -> None:
+def test_where_nothing_may_start_no_page_promises_that_it_does(
+    trigger: Trigger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(status, "health", lambda now: Health("healthy", ()))
     client = client_of(trigger)
     promise = "starts here at once"
     assert promise in client.get("/status/?part=running").content.decode()
+    assert "Work flows" in client.get("/status/?part=health").content.decode()
     for none in ({"max_agents": 0}, {"max_agents": 4, "max_workspaces": 0}, {"max_workspaces": 20, "is_paused": True}):
         set_limits(**none)
         assert promise not in client.get("/status/?part=running").content.decode()
+        assert "Nothing new starts" in client.get("/status/?part=health").content.decode()
     set_limits(is_paused=False, max_agents=0)
     page = " ".join(client.get("/status/?part=queue").content.decode().split())
     assert "None begins: the limit of agents is 0." in page
