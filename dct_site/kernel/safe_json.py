@@ -1,7 +1,7 @@
 """JSON from outside that every later step can take: bounded, finite, and storable in PostgreSQL's jsonb.
 
 Byte screens choose who needs the closer look; a body that is clean is read by msgspec and by nothing else. On Python
-3.11 a clean GitHub push of 6 kB takes 13 µs where `json.loads` takes 16.
+3.11 a clean GitHub push of 6 kB takes three quarters of the time of `json.loads`.
 """
 
 import json
@@ -15,7 +15,6 @@ import msgspec
 
 MAX_DEPTH = 64
 MAX_DIGITS = 1_000
-_BRACE, _BRACKET = b"{["
 _BOM = b"\xef\xbb\xbf"
 _STRIDE = 250
 _MAYBE_LONG = re.compile(rb"[0-9]{4}")
@@ -62,6 +61,7 @@ def loads(raw: bytes, *, max_bytes: int) -> Any:
         # It refuses all that is refused below but for long integers; what is wrong with it is told there.
         with suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return _quick(raw)
+    _look_closer(raw)
     try:
         return _decode(raw.decode("utf-8"))
     except UnicodeDecodeError as error:
@@ -74,15 +74,18 @@ def loads(raw: bytes, *, max_bytes: int) -> Any:
 
 
 def screen(raw: bytes) -> bool:
-    """Whether the bytes could hide nesting, NUL or half a surrogate pair; False means surely not. A few µs."""
-    if raw.count(_BRACE) + raw.count(_BRACKET) > MAX_DEPTH:
+    """Whether the bytes could hide nesting or NUL; False means surely not. Half a surrogate pair msgspec refuses."""
+    # To replace is to count up to a number, and four times as fast: it looks for one byte as memchr(3) does.
+    if b"{" in raw.replace(b"[", b"{").replace(b"{", b".", MAX_DEPTH):
         return True
-    # From the end: Python looks for several bytes three times as fast that way. For one it is faster still.
-    return raw.rfind(b"\\u") >= 0 and max(raw.rfind(b"\\u0000"), raw.rfind(b"\\ud"), raw.rfind(b"\\uD")) >= 0
+    # From the end: Python looks for several bytes twice as fast that way.
+    return b"\\" in raw and raw.rfind(b"\\u0000") >= 0
 
 
 def _look_closer(raw: bytes) -> None:
-    """Raise UnsafeJson for what `screen` suspected, reading only strings and brackets; valid JSON is judged exactly."""
+    """Raise UnsafeJson for nesting, NUL or half a surrogate pair, reading only strings and brackets; valid JSON is
+    judged exactly.
+    """
     # Two placeholders, not nothing: what stood on both sides of an escaped backslash must not become one escape.
     plain = raw.replace(rb"\\", b"..")
     if b"\\u0000" in plain:

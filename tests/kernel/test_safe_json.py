@@ -110,6 +110,20 @@ def test_a_clean_body_passes_the_screen_alone() -> None:
     assert not screen(json.dumps({"text": "ordinary \n text", "numbers": [1, 2.5]}).encode())
 
 
+@pytest.mark.parametrize("count", range(MAX_DEPTH - 2, MAX_DEPTH + 3))
+def test_the_screen_counts_brackets_of_both_kinds(count: int) -> None:
+    """Only what has no more of them than levels are allowed is surely not too deep."""
+    for braces in (0, 1, count // 2, count):
+        raw = b"[" + b",".join([b"{}"] * braces + [b"[]"] * (count - braces - 1)) + b"]"
+        assert screen(raw) is (raw.count(b"{") + raw.count(b"[") > MAX_DEPTH)
+
+
+def test_the_screen_finds_a_nul_only_where_something_is_escaped() -> None:
+    assert screen(b'["\\u0000"]')
+    assert not screen(b'["u0000"]')
+    assert not screen(b'["\\n", "u0000"]')
+
+
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(codec=None)),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(codec=None)), inner),

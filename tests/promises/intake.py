@@ -86,11 +86,21 @@ def nothing_is_half_written() -> None:
     """Promise 2: a database that dies between the delivery and its work leaves neither."""
     hook = make_hook()
 
-    def dies(self: Statements, ids: Sequence[int]) -> None:
+    def dies(*_: Any) -> None:
         raise sqlite3.OperationalError("disk I/O error")
 
-    kind = PostgresStatements if connection.vendor == "postgresql" else Statements
-    with patch.object(kind, "add_pending", dies), Doorway() as door:
+    def dies_after(self: PostgresStatements, rows: Sequence[Row]) -> None:
+        insert(self, rows)
+        dies()
+
+    insert = PostgresStatements.insert
+    # On PostgreSQL they go in with one statement, and what can be between it and the end is no more than the commit.
+    dying = (
+        patch.object(PostgresStatements, "insert", dies_after)
+        if connection.vendor == "postgresql"
+        else patch.object(Statements, "add_pending", dies)
+    )
+    with dying, Doorway() as door:
         status = door.post(hook.endpoint.path, headers=github()).status
     assert status == 503, f"half a commit was answered {status}"
     assert not Delivery.objects.exists(), "a delivery without its work was left behind"
@@ -110,14 +120,8 @@ def copies_that_come_together_are_one() -> None:
     hook = make_hook()
     real = intake._collapse
 
-    class Blind:
-        """Statements that do not see what others stored."""
-
-        def known(self, keys: Sequence[Any]) -> list[Any]:
-            return []
-
-    def looked_too_early(sql: Statements, rows: Sequence[Row]) -> Any:
-        return real(Blind(), rows)  # type: ignore[arg-type]
+    def looked_too_early(sql: Statements, rows: Sequence[Row], *, knows_some: bool) -> Any:
+        return real(sql, rows, knows_some=False)
 
     with patch.object(intake, "_collapse", looked_too_early), Doorway(2) as doors:
         answers = doors.post_together(hook.endpoint.path, github(key="k"), COPIES)

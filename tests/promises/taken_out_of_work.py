@@ -42,7 +42,7 @@ def the_deciders_transaction() -> Out:
 
 def adding_work() -> Out:
     return together(
-        *(patch.object(kind, "add_pending", lambda self, ids: None) for kind in (Statements, PostgresStatements))
+        patch.object(Statements, "add_pending", lambda self, ids: None), patch.object(PostgresStatements, "WORK", "")
     )
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
@@ -109,9 +110,16 @@ async def send(answer: Answer, to: Send) -> None:
 
 
 def on_the_wire(answer: Answer, more: Headers) -> bytes:
-    """An answer as HTTP/1.1 writes it, with ``more`` headers before its own."""
-    lines = b"".join([b"%b: %b\r\n" % header for header in (*more, *answer.headers)])
-    return b"HTTP/1.1 %d %b\r\n%b\r\n%b" % (answer.status, _PHRASES[answer.status], lines, answer.body)
+    """An answer as HTTP/1.1 writes it, with ``more`` headers beside its own."""
+    head = _head(answer.status, answer.kind, (*more, *answer.more))
+    return b"%bcontent-length: %d\r\n\r\n%b" % (head, len(answer.body), answer.body)
+
+
+@lru_cache(maxsize=256)
+def _head(status: int, kind: bytes, more: tuple[tuple[bytes, bytes], ...]) -> bytes:
+    """An answer's head but for its length: with the date among ``more``, it is the same for a second."""
+    lines = [(b"content-type", kind), (b"x-content-type-options", b"nosniff"), *more]
+    return b"HTTP/1.1 %d %b\r\n" % (status, _PHRASES[status]) + b"".join([b"%b: %b\r\n" % line for line in lines])
 
 
 _PHRASES = {status.value: status.phrase.encode() for status in HTTPStatus}

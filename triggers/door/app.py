@@ -203,7 +203,8 @@ class Door:
         if refusal is not None:
             raise self._rejected(endpoint, headers, body, refusal)
         try:
-            value = value_of(body, headers, endpoint.max_body_bytes)
+            # The value lives for this moment only: kept until the commit, it and its like made every collection dearer.
+            key = delivery_key(endpoint, headers, value_of(body, headers, endpoint.max_body_bytes))
         except safe_json.UnsafeJson as unsafe:
             self._note(endpoint, headers, body, Refusal.NOT_SAFE_JSON)
             raise Problem(HTTPStatus.BAD_REQUEST, "not_safe_json", str(unsafe)) from None
@@ -211,7 +212,7 @@ class Door:
             connection_id=endpoint.connection_id,
             endpoint_id=endpoint.id,
             source=endpoint.source,
-            delivery_key=delivery_key(endpoint, headers, value),
+            delivery_key=key,
             body=body,
             # Made here, so that nothing of it is done while the batch's transaction is open.
             body_hash=body_hash(body),

@@ -91,7 +91,7 @@ class Rejections:
             chunk = rows[:_CHUNK]
             told: dict[int, int] = {}
             with self._behind.writing_behind() as sql:
-                receipts = store(sql, chunk, sql.generation())
+                receipts = store(sql, chunk)
                 for endpoint_id in sorted({one.endpoint_id for one in chunk if one.endpoint_id is not None}):
                     sql.trim_rejected(endpoint_id, KEEP)
                 newest = zip(chunk, receipts, strict=True)

@@ -206,9 +206,13 @@ def kept(headers: Headers) -> str:
     found: dict[str, str] = {}
     for name, value in headers.items():
         word, is_secret = _word(name)
-        if word and len(found) < _MOST_HEADERS:
-            found[word] = _REDACTED_JSON if is_secret else _line_of(value)
-    return "{" + ", ".join([f"{word}: {line}" for word, line in found.items()]) + "}"
+        if not word or len(found) >= _MOST_HEADERS:
+            continue
+        if is_secret:
+            found[word] = f"{word}: {_REDACTED_JSON}"
+        else:
+            found[word] = _known_line(word, value) if len(value) <= _SHORT_VALUE else _line(word, value)
+    return "{" + ", ".join(found.values()) + "}"
 
 
 @lru_cache(maxsize=1024)
@@ -218,16 +222,13 @@ def _word(name: bytes) -> tuple[str, bool]:
     return word and quoted(word), bool(_SECRET.search(word)) and not _SIGNATURE.search(word)
 
 
-def _line_of(value: bytes) -> str:
-    """A value in JSON. Of a sender's dozen headers all but two are the same every time; secrets do not come here."""
-    return _known_line(value) if len(value) <= _SHORT_VALUE else _line(value)
-
-
-def _line(value: bytes) -> str:
+def _line(word: str, value: bytes) -> str:
+    """A name and its value in JSON; secrets do not come here."""
     text = value.decode("latin-1")
-    return quoted((text if text.isprintable() else _NOT_TEXT.sub("", text))[:_LONGEST_VALUE])
+    return f"{word}: {quoted((text if text.isprintable() else _NOT_TEXT.sub('', text))[:_LONGEST_VALUE])}"
 
 
+# Of a sender's dozen headers all but two are the same every time.
 _known_line = lru_cache(maxsize=4096)(_line)
 
 

@@ -6,6 +6,7 @@ is not as plain as that – a body that is still on its way, another method or v
 connection – goes that way, and meets the same door there.
 """
 
+from asyncio import TimerHandle
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -37,18 +38,39 @@ class StraightProtocol(PatientProtocol):
         super().__init__(*args, **kwargs)
         self._door = door
         self._parts: list[bytes] | None = None
+        self._idle_timer: TimerHandle | None = None
+        self._idle_since = 0.0
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._await_no_other()
+        super().connection_lost(exc)
+
+    def handle_websocket_upgrade(self) -> None:
+        self._await_no_other()
+        super().handle_websocket_upgrade()
+
+    def on_response_complete(self) -> None:
+        self._idle_since = self.loop.time()
+        super().on_response_complete()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         if self._parts is not None:
             self._take_the_long_way(len(data))
 
+    def on_message_begin(self) -> None:
+        """As uvicorn's, but for the scope: that is made for who takes the long way."""
+        self._is_in_header = True
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
+
     def on_headers_complete(self) -> None:
         if self._is_plain():
             self._headers_are_there()
             self._parts = []
         else:
-            super().on_headers_complete()
+            self._begin_the_long_way()
 
     def on_body(self, body: bytes) -> None:
         if self._parts is None:
@@ -85,10 +107,17 @@ class StraightProtocol(PatientProtocol):
         parts, self._parts = self._parts or [], None
         if self.transport.is_closing():
             return
-        super().on_headers_complete()
+        self._begin_the_long_way()
         for part in parts:
             super().on_body(part)
         self._keep_pace(count)
+
+    def _begin_the_long_way(self) -> None:
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expects
+        self.headers += headers  # the scope's own list
+        super().on_headers_complete()
 
     def _tell(self, exchange: Exchange, answer: Answer) -> None:
         exchange.response_complete = True
@@ -100,7 +129,32 @@ class StraightProtocol(PatientProtocol):
         self.transport.write(on_the_wire(answer, more))
         if answer.closes or not exchange.keep_alive:
             self.transport.close()
-        self.on_response_complete()
+        if self.pipeline or self.transport.is_closing():
+            self.on_response_complete()
+            return
+        self.server_state.total_requests += 1
+        self._await_another()
+
+    def _await_another(self) -> None:
+        """One timer for as long as the connection is used: to set one for each request cost more than to read it."""
+        self._idle_since = self.loop.time()
+        if self._idle_timer is None:
+            self._idle_timer = self.loop.call_later(self.timeout_keep_alive, self._look_whether_idle)
+
+    def _look_whether_idle(self) -> None:
+        self._idle_timer = None
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if self._is_in_header or self._is_in_body or not self.cycle.response_complete:
+            return  # its end sets the next one
+        if left > 0:
+            self._idle_timer = self.loop.call_later(left, self._look_whether_idle)
+        else:
+            self.timeout_keep_alive_handler()
+
+    def _await_no_other(self) -> None:
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+            self._idle_timer = None
 
 
 def begin(work: Coroutine[Any, None, Result], done: Callable[[Result], object]) -> None:

@@ -22,7 +22,7 @@ from triggers.door.endpoints import Endpoints, Snapshot, Unreadable
 from triggers.door.store import Broken, Refused, Store
 from triggers.door.verify import Headers, refusal_of
 from triggers.enums import Refusal
-from triggers.services.intake import Incoming, Receipt, store
+from triggers.services.intake import Incoming, Receipt, look, store
 
 MOST = 500
 _ROUNDS = 5
@@ -133,10 +133,11 @@ class Writer:
     def _committed(self, batch: Sequence[Waiting]) -> bool:
         """Store the batch, unless the generation is another one than it was verified under."""
         with self._store.writing() as sql:
-            generation = sql.generation()
-            if any(waiting.incoming.generation != generation for waiting in batch):
+            incoming = [waiting.incoming for waiting in batch]
+            looked = look(sql, incoming)
+            if any(one.generation != looked.generation for one in incoming):
                 return False
-            receipts = store(sql, [waiting.incoming for waiting in batch], generation)
+            receipts = store(sql, incoming, looked)
             crashpoint("door.before_commit")
         crashpoint("door.after_commit")
         for waiting, receipt in zip(batch, receipts, strict=True):

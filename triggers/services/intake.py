@@ -17,8 +17,7 @@ from django.db import connection, transaction
 
 from dct_site.kernel.wake import Topic, poke_on_commit
 from triggers.enums import Origin
-from triggers.services import generation
-from triggers.services.intake_sql import Row, Rows, Statements, statements
+from triggers.services.intake_sql import Key, Look, Row, Rows, Statements, statements
 from workspaces.enums import TrustTier
 
 CHUNK = 500
@@ -63,31 +62,33 @@ def accept(incoming: Sequence[Incoming]) -> list[Receipt]:
     Returns one receipt for each, in order. Nothing is stored when it raises.
     """
     with transaction.atomic():
-        known = generation.hold() if any(not one.generation for one in incoming) else 0
-        wanted = statements(connection.vendor, _execute)
+        sql = statements(connection.vendor, _execute)
         receipts = [
             receipt
             for start in range(0, len(incoming), CHUNK)
-            for receipt in store(wanted, incoming[start : start + CHUNK], known)
+            for receipt in store(sql, incoming[start : start + CHUNK])
         ]
         poke_on_commit(Topic.DECIDE)
     return receipts
 
 
-def store(sql: Statements, incoming: Sequence[Incoming], generation_now: int) -> list[Receipt]:
-    """Store up to CHUNK deliveries on the connection behind ``sql``, inside its transaction."""
+def look(sql: Statements, incoming: Sequence[Incoming]) -> Look:
+    """What there is to know before storing them, asked with one statement."""
+    return sql.look(sorted({key for one in incoming if (key := _key_of(one))}), len(incoming))
+
+
+def store(sql: Statements, incoming: Sequence[Incoming], looked: Look | None = None) -> list[Receipt]:
+    """Store up to CHUNK deliveries on the connection behind ``sql``, inside its transaction, which may have looked."""
     if not incoming:
         return []
-    ids = sql.next_ids(len(incoming))
-    rows = [_row(sql, one, key, generation_now) for one, key in zip(incoming, ids, strict=True)]
-    fresh, stand_in = _collapse(sql, rows)
+    looked = looked or look(sql, incoming)
+    rows = [_row(sql, one, key, looked.generation) for one, key in zip(incoming, looked.ids, strict=True)]
+    fresh, stand_in = _collapse(sql, rows, knows_some=looked.knows_some)
     inserted = sql.insert(fresh) if fresh else set()
     overtaken = [row for row in fresh if row.id not in inserted]
     if overtaken:
         by_others = _overtaken_by(sql, overtaken)
         stand_in = by_others | {row: by_others.get(first, first) for row, first in stand_in.items()}
-    if pending := [row.id for row in fresh if row.id in inserted and not row.rejection]:
-        sql.add_pending(pending)
     if stand_in:
         sql.count_duplicates(Counter(stand_in.values()), max(one.received_at for one in incoming))
     conflicts = {row.id for row in fresh if row.key_conflict}
@@ -103,14 +104,19 @@ Identity = tuple[int, str, str]
 """(connection id, delivery key, body hash): what is stored once."""
 
 
-def _collapse(sql: Statements, rows: Sequence[Row]) -> tuple[list[Row], dict[int, int]]:
+def _key_of(one: Incoming) -> Key | None:
+    """The key that it claims: a rejected one claims none."""
+    return None if one.delivery_key is None or one.rejection else (one.connection_id, one.delivery_key)
+
+
+def _collapse(sql: Statements, rows: Sequence[Row], *, knows_some: bool) -> tuple[list[Row], dict[int, int]]:
     """The rows that are new, marked where their key is known with another body; and {row id: the delivery it
     repeats}.
     """
     keys = sorted({(row.connection_id, row.delivery_key) for row in rows if row.delivery_key is not None})
-    if not keys:
+    if not knows_some and len(keys) == len(rows):
         return list(rows), {}
-    stored = sql.known(keys)
+    stored = sql.known(keys) if knows_some else []
     by_identity: dict[Identity, int] = {(found[1], found[2], found[3]): found[0] for found in stored}
     used = {(found[1], found[2]) for found in stored}
     fresh: list[Row] = []

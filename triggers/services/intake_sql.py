@@ -1,8 +1,8 @@
 """The SQL of intake: how a batch of deliveries goes in with a handful of statements, on SQLite and on PostgreSQL.
 
 The only raw SQL that writes deliveries. It runs on whatever connection it is given (the door's own, or Django's),
-inside the caller's transaction. One statement per table and batch: with one insert per delivery the door accepted
-half as much.
+inside the caller's transaction. One look, and one statement per table and batch: with one insert per delivery the door
+accepted half as much.
 """
 
 import json
@@ -43,6 +43,16 @@ class Row(NamedTuple):
     received_at: Any
 
 
+class Look(NamedTuple):
+    """What a transaction sees before it stores: the generation, ids for its rows, and whether any of their keys is
+    known.
+    """
+
+    generation: int
+    ids: Sequence[int]
+    knows_some: bool
+
+
 _COLUMNS = ", ".join(Row._fields)
 _GROUP = ", ".join(["{0}"] * len(Row._fields))
 
@@ -55,30 +65,37 @@ class Statements:
         self.mark = mark
         self.json_mark = mark
 
-    def generation(self) -> int:
-        """The generation, held to the end of the transaction (SQLite has one writer at a time)."""
-        return int(self.execute("SELECT value FROM triggers_generation WHERE id = 1", ())[0][0])
-
-    def next_ids(self, count: int) -> Sequence[int]:
-        """Ids that nobody else uses, in order. On SQLite the caller's transaction holds the write lock."""
-        found = self.execute("SELECT seq FROM sqlite_sequence WHERE name = 'triggers_delivery'", ())
-        first = int(found[0][0]) + 1 if found else 1
-        return range(first, first + count)
+    def look(self, keys: Sequence[Key], count: int) -> Look:
+        """The generation, held to the end of the transaction, and ``count`` ids that nobody else uses, in order: on
+        SQLite the transaction holds the write lock.
+        """
+        known = f"EXISTS ({self._wanted(len(keys))} SELECT 1 {_STORED})" if keys else "0"
+        row = self.execute(
+            "SELECT value, (SELECT seq FROM sqlite_sequence WHERE name = 'triggers_delivery'),"  # noqa: S608 - marks only
+            f" {known} FROM triggers_generation WHERE id = 1",
+            list(chain.from_iterable(keys)),
+        )[0]
+        first = (row[1] or 0) + 1
+        return Look(row[0], range(first, first + count), bool(row[2]))
 
     def known(self, keys: Sequence[Key]) -> list[tuple[int, int, str, str]]:
         """(delivery id, connection id, key, body hash) of every stored delivery under one of the keys."""
-        wanted = _groups(f"({self.mark}, {self.mark})", len(keys))
-        # A cross join keeps this order: SQLite answers "(a, b) IN (VALUES …)" by reading the whole index.
         rows = self.execute(
-            f"WITH wanted (connection_id, delivery_key) AS (VALUES {wanted})"  # noqa: S608 - marks only
-            " SELECT d.id, d.connection_id, d.delivery_key, d.body_hash FROM wanted CROSS JOIN triggers_delivery d"
-            " WHERE d.connection_id = wanted.connection_id AND d.delivery_key = wanted.delivery_key",
-            [value for key in keys for value in key],
+            f"{self._wanted(len(keys))} SELECT d.id, d.connection_id, d.delivery_key, d.body_hash {_STORED}",
+            list(chain.from_iterable(keys)),
         )
         return [(row[0], row[1], row[2], row[3]) for row in rows]
 
     def insert(self, rows: Sequence[Row]) -> set[int]:
-        """Insert rows and return the ids that went in: the others were there already."""
+        """Insert rows, make those that were accepted work for the decider, and return the ids that went in: the others
+        were there already.
+        """
+        stored = self._insert(rows)
+        if pending := [row.id for row in rows if row.id in stored and not row.rejection]:
+            self.add_pending(pending)
+        return stored
+
+    def _insert(self, rows: Sequence[Row]) -> set[int]:
         group = f"({_GROUP.format(self.mark)})"
         # Not RETURNING: Python lets go of its lock for each row that comes back, and has to fight for it again.
         changed = self.execute(
@@ -140,6 +157,9 @@ class Statements:
         about = (line.kind, line.object_id, line.came_from, line.to, line.reason, line.by)
         return (*about, self.time(line.at), json.dumps(line.refs))
 
+    def _wanted(self, count: int) -> str:
+        return f"WITH wanted (connection_id, delivery_key) AS (VALUES {_groups(f'({self.mark}, {self.mark})', count)})"
+
     def time(self, at: datetime) -> Any:
         """A moment as the database's columns hold it."""
         if at.tzinfo is not UTC:
@@ -147,56 +167,64 @@ class Statements:
         return at.isoformat(" ")[: -len("+00:00")]
 
 
+# A cross join keeps this order: SQLite answers "(a, b) IN (VALUES …)" by reading the whole index.
+_STORED = (
+    "FROM wanted CROSS JOIN triggers_delivery d"
+    " WHERE d.connection_id = wanted.connection_id AND d.delivery_key = wanted.delivery_key"
+)
 _POSTGRES_TYPES = (
     "bigint", "bigint", "bigint", "text", "text", "text", "bytea", "text", "jsonb", "text", "boolean", "text", "bigint",
     "timestamptz",
 )  # fmt: skip
 
 
+# Key by key (OFFSET 0 keeps it so): a join was planned as a hash over the whole table.
+_POSTGRES_STORED = (
+    "FROM unnest(%s::bigint[], %s::text[]) AS k(c, k) CROSS JOIN LATERAL (SELECT id, connection_id, delivery_key,"
+    " body_hash FROM triggers_delivery WHERE connection_id = k.c AND delivery_key = k.k OFFSET 0) d"
+)
+
+
 class PostgresStatements(Statements):
-    """The same with one array per column: one prepared statement whatever the size of the batch."""
+    """The same with one array per column: one prepared statement whatever the size of the batch, and fewer of them, as
+    each is a way there and back.
+    """
+
+    WORK = (
+        ", work AS (INSERT INTO triggers_pendingdelivery (delivery_id, tries) SELECT id, 0 FROM stored WHERE accepted)"
+    )
 
     def __init__(self, execute: Execute, mark: str) -> None:
         super().__init__(execute, mark)
         self.json_mark = f"{mark}::jsonb"
 
-    def generation(self) -> int:
-        """The generation, held against a bump to the end of the transaction."""
-        return int(self.execute("SELECT value FROM triggers_generation WHERE id = 1 FOR SHARE", ())[0][0])
-
-    def next_ids(self, count: int) -> Sequence[int]:
-        """Ids from the table's sequence, in order."""
-        found = self.execute(
-            "SELECT nextval(pg_get_serial_sequence('triggers_delivery', 'id')) FROM generate_series(1, %s)", (count,)
-        )
-        return [row[0] for row in found]
+    def look(self, keys: Sequence[Key], count: int) -> Look:
+        """As above; the generation is held against a bump, the ids come from the table's sequence."""
+        row = self.execute(
+            "SELECT value, ARRAY(SELECT nextval(pg_get_serial_sequence('triggers_delivery', 'id'))"  # noqa: S608 - marks only
+            f" FROM generate_series(1, %s)), EXISTS (SELECT {_POSTGRES_STORED})"
+            " FROM triggers_generation WHERE id = 1 FOR SHARE",
+            (count, *_columns(keys)),
+        )[0]
+        return Look(*row)
 
     def known(self, keys: Sequence[Key]) -> list[tuple[int, int, str, str]]:
         rows = self.execute(
-            # Key by key (OFFSET 0 keeps it so): a join was planned as a hash over the whole table.
-            "SELECT d.id, d.connection_id, d.delivery_key, d.body_hash FROM unnest(%s::bigint[], %s::text[]) AS k(c, k)"
-            " CROSS JOIN LATERAL (SELECT id, connection_id, delivery_key, body_hash FROM triggers_delivery"
-            " WHERE connection_id = k.c AND delivery_key = k.k OFFSET 0) d",
-            ([key[0] for key in keys], [key[1] for key in keys]),
+            f"SELECT d.id, d.connection_id, d.delivery_key, d.body_hash {_POSTGRES_STORED}",
+            _columns(keys),
         )
         return [(row[0], row[1], row[2], row[3]) for row in rows]
 
     def insert(self, rows: Sequence[Row]) -> set[int]:
         """As above. Sorted by key, so that two servers with the same keys never wait for each other in a circle."""
         ordered = sorted(rows, key=lambda row: (row.connection_id, row.delivery_key or "", row.body_hash))
-        columns = list(zip(*ordered, strict=True))
         arrays = ", ".join(f"%s::{kind}[]" for kind in _POSTGRES_TYPES)
         inserted = self.execute(
-            f"INSERT INTO triggers_delivery ({_COLUMNS}) SELECT * FROM unnest({arrays})"  # noqa: S608 - marks only
-            " ON CONFLICT DO NOTHING RETURNING id",
-            [list(column) for column in columns],
+            f"WITH stored AS (INSERT INTO triggers_delivery ({_COLUMNS}) SELECT * FROM unnest({arrays})"  # noqa: S608 - marks only
+            f" ON CONFLICT DO NOTHING RETURNING id, rejection = '' AS accepted){self.WORK} SELECT id FROM stored",
+            [list(column) for column in zip(*ordered, strict=True)],
         )
         return {row[0] for row in inserted}
-
-    def add_pending(self, ids: Sequence[int]) -> None:
-        self.execute(
-            "INSERT INTO triggers_pendingdelivery (delivery_id, tries) SELECT unnest(%s::bigint[]), 0", (list(ids),)
-        )
 
     def count_duplicates(self, counts: Mapping[int, int], at: datetime) -> None:
         ordered = sorted(counts.items())
@@ -216,6 +244,10 @@ def statements(vendor: str, execute: Execute, *, mark: str = "%s") -> Statements
     ``execute``.
     """
     return PostgresStatements(execute, "%s") if vendor == "postgresql" else Statements(execute, mark)
+
+
+def _columns(keys: Sequence[Key]) -> tuple[list[int], list[str]]:
+    return [key[0] for key in keys], [key[1] for key in keys]
 
 
 @lru_cache(maxsize=2048)

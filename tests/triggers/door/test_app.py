@@ -52,9 +52,9 @@ async def test_a_signed_delivery_is_stored_as_it_came_and_made_work_for_the_deci
 async def test_of_headers_that_are_remembered_none_is_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     remembered: list[bytes] = []
 
-    def remember(value: bytes) -> str:
+    def remember(word: str, value: bytes) -> str:
         remembered.append(value)
-        return requests._line(value)
+        return requests._line(word, value)
 
     monkeypatch.setattr(requests, "_known_line", remember)
     headers = {b"authorization": b"Bearer canary", b"x-api-key": b"canary", b"host": b"x", b"x-b": b"b" * 101}

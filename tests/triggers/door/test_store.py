@@ -32,7 +32,7 @@ def test_it_works_on_the_database_that_django_is_configured_with(own: Store) -> 
 
 
 def test_an_error_rolls_back_and_the_next_use_works(own: Store) -> None:
-    before = own.reading().generation()
+    before = own.reading().look((), 0).generation
 
     def spoil() -> None:
         with own.writing() as sql:
@@ -41,16 +41,16 @@ def test_an_error_rolls_back_and_the_next_use_works(own: Store) -> None:
 
     with pytest.raises(Refused):
         spoil()
-    assert own.reading().generation() == before
+    assert own.reading().look((), 0).generation == before
     with own.writing_behind() as sql:
-        assert sql.generation() == before
+        assert sql.look((), 0).generation == before
 
 
 def test_after_close_it_connects_again(own: Store) -> None:
-    before = own.reading().generation()
+    before = own.reading().look((), 0).generation
     own.close()
     own.close()
-    assert own.reading().generation() == before
+    assert own.reading().look((), 0).generation == before
 
 
 @pytest.mark.postgres
@@ -65,7 +65,7 @@ def test_a_session_that_dies_in_a_transaction_is_an_error_for_nothing_is_stored_
     def die() -> None:
         with own.writing() as sql:
             _end_session_of(own, sql)
-            sql.generation()
+            sql.look((), 0)
 
     with pytest.raises(Broken):
         die()
@@ -74,11 +74,11 @@ def test_a_session_that_dies_in_a_transaction_is_an_error_for_nothing_is_stored_
 
 def _by_writing(own: Store) -> int:
     with own.writing() as sql:
-        return sql.generation()
+        return sql.look((), 0).generation
 
 
 def _by_reading(own: Store) -> int:
-    return own.reading().generation()
+    return own.reading().look((), 0).generation
 
 
 def _end_session_of(own: Store, sql: Statements | None = None) -> None:
@@ -110,7 +110,7 @@ def test_what_is_written_behind_gives_up_rather_than_wait() -> None:
     other.execute("ROLLBACK")
     other.close()
     with behind.writing_behind() as sql:
-        assert sql.generation() > 0
+        assert sql.look((), 0).generation > 0
     behind.close()
 
 

@@ -14,6 +14,7 @@ from asgiref.sync import sync_to_async
 from dct_site import web
 from tests.triggers.door.client import BODY, github, make_hook, open_door
 from triggers.door.app import Door
+from triggers.door.protocol import PatientProtocol
 from triggers.door.straight import StraightProtocol
 from triggers.models import Delivery
 
@@ -276,3 +277,66 @@ async def test_who_takes_no_answer_gets_no_second_one_past_uvicorns_brake() -> N
         await until(lambda: bool(at.by_asgi))
         protocol.flow.resume_writing()
         assert (await client.answer())[0] == 202
+
+
+def _protocol(at: Served) -> StraightProtocol:
+    (protocol,) = at.server.server_state.connections
+    assert isinstance(protocol, StraightProtocol)
+    return protocol
+
+
+async def test_a_connection_that_nobody_uses_any_more_is_closed_and_one_in_use_is_not() -> None:
+    hook = await make()
+    async with served() as at:
+        client = await at.connect()
+        asked = request(hook.endpoint.path, headers=github())
+        await client.send(asked)
+        await client.answer()
+        protocol = _protocol(at)
+        timer = protocol._idle_timer
+        assert timer is not None
+        await client.send(asked)
+        await client.answer()
+        assert protocol._idle_timer is timer  # one for all of them
+        timer.cancel()
+        protocol._look_whether_idle()  # it was used a moment ago
+        assert not protocol.transport.is_closing()
+        assert protocol._idle_timer is not None
+        protocol.timeout_keep_alive = -1
+        await client.send(asked[:20])
+        await until(lambda: protocol._is_in_header)
+        protocol._look_whether_idle()  # a request is on its way
+        assert not protocol.transport.is_closing()
+        await client.send(asked[20:])
+        assert (await client.answer())[0] == 202
+        assert await client.is_closed()
+
+
+async def test_a_request_by_asgi_counts_as_use() -> None:
+    hook = await make()
+    async with served() as at:
+        client = await at.connect()
+        await client.send(request(hook.endpoint.path, headers=github()))
+        await client.answer()
+        protocol = _protocol(at)
+        since = protocol._idle_since
+        await client.send(request(hook.endpoint.path + "?a=1", headers=github()))
+        await client.answer()
+        await until(lambda: protocol._idle_since > since)
+
+
+async def test_an_upgrade_takes_its_connection_out_of_the_wait_for_webhooks(monkeypatch: pytest.MonkeyPatch) -> None:
+    hook = await make()
+    upgraded: list[bool] = []
+    monkeypatch.setattr(PatientProtocol, "handle_websocket_upgrade", lambda _: upgraded.append(True))
+    async with served() as at:
+        client = await at.connect()
+        await client.send(request(hook.endpoint.path, headers=github()))
+        await client.answer()
+        protocol = _protocol(at)
+        timer = protocol._idle_timer
+        await client.send(b"GET /ws/ HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+        await until(lambda: bool(upgraded))
+        assert timer is not None
+        assert timer.cancelled()
+        protocol.transport.close()

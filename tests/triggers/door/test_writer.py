@@ -19,6 +19,7 @@ from triggers.door import writer
 from triggers.door.endpoints import Unreadable
 from triggers.door.store import Store, store
 from triggers.models import Delivery, PendingDelivery
+from triggers.services import intake
 from triggers.services.intake_sql import PostgresStatements, Row, Statements
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("tidy")]
@@ -87,13 +88,16 @@ def _unreadable() -> None:
 async def test_an_error_in_the_middle_of_a_commit_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     hook = await make()
 
-    def fails(self: Statements, ids: Sequence[int]) -> None:
+    kind = PostgresStatements if connection.vendor == "postgresql" else Statements
+    insert = kind.insert
+
+    def fails(self: Statements, rows: Sequence[Row]) -> None:
+        insert(self, rows)
         raise sqlite3.OperationalError("disk I/O error")
 
     async with open_door() as door:
         with monkeypatch.context() as patched:
-            patched.setattr(Statements, "add_pending", fails)
-            patched.setattr(PostgresStatements, "add_pending", fails)
+            patched.setattr(kind, "insert", fails)
             assert (await post(door, hook.endpoint.path, headers=github(key="k"))).status == 503
         assert await Delivery.objects.acount() == 0
         assert (await post(door, hook.endpoint.path, headers=github(key="k"))).status == 202
@@ -144,9 +148,8 @@ async def test_a_503_is_the_answer_when_the_endpoint_changes_faster_than_it_can_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     hook = await make()
-    numbers = iter(range(10_000, 20_000))
-    monkeypatch.setattr(Statements, "generation", lambda self: next(numbers))
-    monkeypatch.setattr(PostgresStatements, "generation", lambda self: next(numbers))
+    numbers, look = iter(range(10_000, 20_000)), intake.look
+    monkeypatch.setattr(writer, "look", lambda *given: look(*given)._replace(generation=next(numbers)))
     async with open_door() as door:
         assert (await post(door, hook.endpoint.path, headers=github())).status == 503
 

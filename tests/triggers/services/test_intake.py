@@ -14,7 +14,7 @@ from triggers.enums import Origin, Refusal
 from triggers.models import Delivery, DeliveryDuplicates, Generation, PendingDelivery
 from triggers.services import intake
 from triggers.services.intake import Incoming, Receipt, accept
-from triggers.services.intake_sql import Statements, statements
+from triggers.services.intake_sql import statements
 
 pytestmark = [pytest.mark.django_db, pytest.mark.two_ways]
 
@@ -95,7 +95,7 @@ def test_a_rejected_one_claims_no_key_and_is_no_work() -> None:
 
 def test_nothing_in_is_nothing_out() -> None:
     assert accept([]) == []
-    assert intake.store(statements(connection.vendor, intake._execute), [], 1) == []
+    assert intake.store(statements(connection.vendor, intake._execute), []) == []
 
 
 def test_a_batch_costs_a_handful_of_statements() -> None:
@@ -130,14 +130,8 @@ def test_it_joins_the_callers_transaction() -> None:
 
 def test_what_another_server_stored_in_between_is_a_duplicate(monkeypatch: pytest.MonkeyPatch) -> None:
     (theirs,) = accept([incoming("k")])
-    real = type(statements(connection.vendor, intake._execute)).known
-    looks: list[object] = []
-
-    def blind_at_first(self: Statements, keys: list[tuple[int, str]]) -> list[tuple[int, int, str, str]]:
-        looks.append(keys)
-        return [] if len(looks) == 1 else real(self, keys)
-
-    monkeypatch.setattr(type(statements(connection.vendor, intake._execute)), "known", blind_at_first)
+    look = intake.look
+    monkeypatch.setattr(intake, "look", lambda *given: look(*given)._replace(knows_some=False))
     receipts = accept([incoming("k"), incoming(None), incoming("k")])
     assert receipts[0] == receipts[2] == Receipt(theirs.delivery_id, duplicate=True)
     assert not receipts[1].duplicate
@@ -168,6 +162,9 @@ def test_keys_are_looked_up_by_the_index() -> None:
             plans.extend(row[3] for row in cursor.fetchall())
         return []
 
-    statements("sqlite", explain).known([(1, "a"), (2, "b")])
-    assert any(plan.startswith("SEARCH d ") for plan in plans)
+    asked = statements("sqlite", explain)
+    asked.known([(1, "a"), (2, "b")])
+    with pytest.raises(IndexError):
+        asked.look([(1, "a"), (2, "b")], 2)  # a plan has no generation
+    assert sum(plan.startswith("SEARCH d ") for plan in plans) == 2
     assert not any(plan.startswith("SCAN d") for plan in plans)
