@@ -40,6 +40,7 @@ from triggers.api.items import ItemViewSet, SourceViewSet
 from triggers.api.listeners import ListenerViewSet
 from triggers.api.retention import RetentionViewSet
 from triggers.api.reviews import ReviewedWorkspaceViewSet, WaivableViewSet
+from triggers.api.schedules import CalendarViewSet, ScheduleViewSet
 from triggers.api.status import StatusViewSet
 from triggers.api.triggers import TriggerViewSet
 from triggers.api.watches import WatchViewSet
@@ -67,6 +68,8 @@ for _prefix, _viewset in (
     ("listeners", ListenerViewSet),
     ("obsolete-agents", ObsoleteViewSet),
     ("runtime-commands", CommandViewSet),
+    ("schedule-calendars", CalendarViewSet),
+    ("schedules", ScheduleViewSet),
     ("sources", SourceViewSet),
     ("tokens", TokenViewSet),
     ("triggers", TriggerViewSet),

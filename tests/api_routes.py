@@ -13,6 +13,7 @@ from accounts.api.me import HANDLE
 from accounts.models import AuditEntry
 from accounts.operations import Operation
 from dct_site import api_urls
+from tests.factories.schedules import make_schedule
 from tests.factories.world import World
 from triggers.models import Erasure
 
@@ -62,6 +63,11 @@ def _entry_of(world: World) -> int:
     return from_trigger.pk
 
 
+def _clock_of(world: World) -> int:
+    """A connection that calendars may belong to."""
+    return make_schedule(owner=world.owner).listener.connection_id
+
+
 _WINDOW: dict[str, Any] = {"since": "2026-11-01T00:00:00Z", "until": "2026-11-22T00:00:00Z"}
 
 _ROWS: dict[str, Any] = {
@@ -82,6 +88,8 @@ _ROWS: dict[str, Any] = {
     "listeners": lambda world: world.listener.pk,
     "obsolete-agents": lambda world: world.obsolete.pk,
     "runtime-commands": lambda world: world.command.pk,
+    "schedule-calendars": lambda world: world.calendar.pk,
+    "schedules": lambda world: world.schedule.pk,
     "tokens": lambda world: world.token.digest[:HANDLE],
     "triggers": lambda world: world.trigger.pk,
     "users": lambda world: world.owner.pk,
@@ -108,6 +116,9 @@ def valid_body(route: Route, world: World) -> dict[str, Any]:
         ("executions", "extend_deadline"): {"until": "2999-01-01T00:00:00Z"},
         ("feature-toggles", "partial_update"): {"is_on": True},
         ("runtime-commands", "create"): {"name": name, "argv": ["true"]},
+        ("schedule-calendars", "create"): {"name": name, "connection_id": _clock_of(world)},
+        ("schedules", "create"): {"name": name, "cron": "0 9 * * *"},
+        ("schedules", "preview"): {"cron": "0 9 * * *"},
         ("tokens", "create"): {"name": name},
         ("tokens", "partial_update"): {"events_per_minute": 60},
         ("triggers", "backtest"): {"since": "2026-11-01T00:00:00Z", "until": "2026-11-21T00:00:00Z"},

@@ -94,6 +94,7 @@ class ListenerType(models.TextChoices):
 
     WEBHOOK = "webhook", "Webhook"
     EMAIL = "email", "Mail (IMAP poll)"
+    SCHEDULE = "schedule", "Schedule"
 
 
 class ListenerStatus(models.TextChoices):
@@ -109,6 +110,21 @@ _ANY_LISTENER = list(ListenerStatus)
 LISTENER_MOVES: Machine = machine(
     "listener", {status: [other for other in _ANY_LISTENER if other != status] for status in _ANY_LISTENER}
 )
+
+
+class MisfirePolicy(models.TextChoices):
+    """What happens to the slots of a schedule that were missed."""
+
+    SKIP = "skip", "Leave them out"
+    RUN_ONCE = "run_once", "Run once for all of them"
+    CATCH_UP = "catch_up", "Catch up, up to a number"
+
+
+class SlotStatus(models.TextChoices):
+    """What became of a slot."""
+
+    FIRED = "fired", "Fired"
+    MISSED = "missed", "Missed"
 
 
 class TriggerStatus(models.TextChoices):

@@ -16,6 +16,9 @@ from triggers.models import (
     Execution,
     ExecutionStep,
     Firing,
+    Schedule,
+    ScheduleSlot,
+    SkipCalendar,
     Trigger,
     TriggerRevision,
     TriggerStanding,
@@ -41,6 +44,15 @@ def register() -> None:
     )
     ownership.register(WebhookEndpoint, Ownership(owners=("connection__owner",), grants=connection))
     ownership.register(ContextListener, Ownership(owners=("connection__owner",), grants=item))
+    ownership.register(SkipCalendar, Ownership(owners=("connection__owner",), grants=connection))
+    for model, listener in ((Schedule, "listener"), (ScheduleSlot, "schedule__listener")):
+        ownership.register(
+            model,
+            Ownership(
+                owners=(f"{listener}__connection__owner",),
+                grants=((f"{listener}__item", ContextItem), (f"{listener}__connection", Connection)),
+            ),
+        )
     ownership.register(
         Watch,
         Ownership(

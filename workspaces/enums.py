@@ -16,6 +16,7 @@ class ItemKind(models.TextChoices):
     TICKET = "ticket", "Ticket"
     CONVERSATION = "conversation", "Conversation"
     STREAM = "stream", "Webhook stream"
+    SCHEDULE = "schedule", "Schedule"
     PORTFOLIO = "portfolio", "Portfolio"
 
 

@@ -14,6 +14,7 @@ PLACES: dict[str, tuple[tuple[str, str], ...]] = {
         ("accounts.Connection", "cable"),
         ("triggers.WebhookEndpoint", "webhook"),
         ("triggers.ContextListener", "hearing"),
+        ("triggers.Schedule", "schedule"),
         ("triggers.Delivery", "inbox"),
         ("triggers.Event", "bolt"),
     ),

@@ -14,6 +14,7 @@ from dct_site.kernel import clock, wake
 from dct_site.kernel.wake import Topic
 from deliverables.services.expiry import expire_due
 from triggers.services.clearing import clear_due
+from triggers.services.clock import fire_due
 from triggers.services.purging import purge_due
 from triggers.services.settle import settle_deadlines
 from triggers.services.watches import elapse_due
@@ -23,9 +24,11 @@ BEAT_S = 5.0
 
 
 def tick(now: datetime) -> None:
-    """Expire, time out, bring back watches whose time is up, seal the audit log, take away what is no longer kept, poke
-    every topic once, and say every few seconds that the clock runs.
+    """Fire what is due, expire, time out, bring back watches whose time is up, seal the audit log, take away what is no
+    longer kept, poke every topic once, and say every few seconds that the clock runs.
     """
+    # First: what is due does not wait for the rest.
+    fire_due(now=clock.db_now(connection))
     age = seconds_since("tick", now=now)
     if age is None or age >= BEAT_S:
         beat(role="tick", owner="clock", now=now, facts={})

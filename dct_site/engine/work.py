@@ -6,11 +6,15 @@ import uuid
 from collections.abc import Callable
 from datetime import datetime
 
+from django.db import connection
+
 from agents.services.admission import admit
 from dct_site.engine.loops import Loop
 from dct_site.engine.tick import tick
+from dct_site.kernel import clock
 from dct_site.kernel.wake import Topic
 from triggers.services.bulk_replay_work import replay_some
+from triggers.services.clock import fire_due
 from triggers.services.decide import decide_pending
 from triggers.services.erase_work import erase_some
 from triggers.services.launch import launch_some
@@ -28,10 +32,13 @@ WORK: dict[Topic, Callable[[datetime], int]] = {
     Topic.POLL: lambda now: poll_due(owner=OWNER, now=now),
     Topic.REPLAY: lambda now: replay_some(now=now),
     Topic.ERASE: lambda now: erase_some(now=now),
+    Topic.CLOCK: lambda _: fire_due(now=clock.db_now(connection)),
 }
 """What a topic's work is; each returns how many pieces it did."""
 
 SWEEP_S = 1.0
+SWEEPS = {Topic.CLOCK: 0.2}
+"""A slot is due at its second, and nobody pokes then."""
 
 
 def _tick_once(now: datetime) -> int:
@@ -42,6 +49,6 @@ def _tick_once(now: datetime) -> int:
 def engine_loops() -> list[Loop]:
     """One loop per topic, and the clock."""
     return [
-        *(Loop(topic.value, work, topic, SWEEP_S) for topic, work in WORK.items()),
+        *(Loop(topic.value, work, topic, SWEEPS.get(topic, SWEEP_S)) for topic, work in WORK.items()),
         Loop("tick", _tick_once, None, SWEEP_S),
     ]

@@ -35,6 +35,7 @@ class Kind(StrEnum):
     BULK_REPLAY = "bulk_replay"
     WATCH = "watch"
     ERASURE = "erasure"
+    SLOT = "slot"
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +177,10 @@ WORDS: Mapping[Kind, Mapping[str, StatusWord]] = {
         "elapsed": StatusWord(Tone.GOOD, "alarm", "Time is up"),
         "disarmed": StatusWord(Tone.OFF, "slash-circle", "Disarmed"),
         "ended": StatusWord(Tone.OFF, "stop-circle", "Ended"),
+    },
+    Kind.SLOT: {
+        "fired": StatusWord(Tone.GOOD, "alarm", "Fired"),
+        "missed": StatusWord(Tone.OFF, "slash-circle", "Missed"),
     },
     Kind.ERASURE: {
         "running": RUNNING,

@@ -37,6 +37,7 @@ class Topic(StrEnum):
     POLL = "poll"
     REPLAY = "replay"
     ERASE = "erase"
+    CLOCK = "clock"
     ANNOUNCE = "announce"
 
 

@@ -20,6 +20,7 @@ TITLES: Mapping[Kind, str] = {
     Kind.FIRING: "Part of an event in an execution",
     Kind.BULK_REPLAY: "Bulk replay",
     Kind.WATCH: "Watch (an armed absence)",
+    Kind.SLOT: "Slot of a schedule",
     Kind.ERASURE: "Erasure",
 }
 
@@ -139,6 +140,10 @@ MEANINGS: Mapping[Kind, Mapping[str, str]] = {
         "elapsed": "its time was up; whether nothing came is the answer to the event that says so",
         "disarmed": "an event broke the silence, or began it anew",
         "ended": "its trigger asks for it no longer",
+    },
+    Kind.SLOT: {
+        "fired": "it became one event, on time or to make up for one that was missed",
+        "missed": "nobody looked at the clock when it was due, and the schedule's policy leaves it out",
     },
     Kind.ERASURE: {
         "running": "takes away a few events at a time with all that came of them, or waits for what still goes on",

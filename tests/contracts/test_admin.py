@@ -49,6 +49,7 @@ HISTORY = {
     "triggers.PendingDelivery",
     "triggers.Replay",
     "triggers.RevisionListener",
+    "triggers.ScheduleSlot",
     "triggers.SeenChange",
     "triggers.TriggerListener",
     "triggers.TriggerRevision",

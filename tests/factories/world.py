@@ -18,9 +18,18 @@ from deliverables.models import Deliverable
 from tests.factories.agents import make_agent, make_command, make_profile
 from tests.factories.deliverables import deliver, make_deliverable
 from tests.factories.executions import make_event, make_execution
-from tests.factories.triggers import make_trigger, make_watch
+from tests.factories.triggers import make_listener, make_trigger, make_watch
 from tests.factories.workspaces import make_item, make_template, make_workspace
-from triggers.enums import BulkKind, BulkStatus, DeliveryStatus, ErasureKind, ErasureStatus, Outcome
+from triggers.enums import (
+    BulkKind,
+    BulkStatus,
+    DeliveryStatus,
+    ErasureKind,
+    ErasureStatus,
+    ListenerType,
+    Outcome,
+    SlotStatus,
+)
 from triggers.models import (
     BulkReplay,
     ContextListener,
@@ -30,6 +39,9 @@ from triggers.models import (
     Erasure,
     Event,
     Execution,
+    Schedule,
+    ScheduleSlot,
+    SkipCalendar,
     Trigger,
     Watch,
 )
@@ -70,6 +82,8 @@ class World:
     bulk: BulkReplay
     watch: Watch
     erasure: Erasure
+    schedule: Schedule
+    calendar: SkipCalendar
 
     def grant(self, user: User, verb: str) -> None:
         """Let ``user`` look at (``view``) or change (``change``) all of it."""
@@ -133,6 +147,10 @@ def make_world(owner: User) -> World:
         bulk=make_bulk(owner, trigger),
         watch=make_watch(trigger, event, due_at=FAR),
         erasure=make_erasure(owner, item),
+        schedule=_schedule(item),
+        calendar=SkipCalendar.objects.create(
+            connection=made.connection, name="Closed", created_at=NOON, updated_at=NOON
+        ),
     )
 
 
@@ -148,6 +166,17 @@ def make_erasure(owner: User, item: ContextItem, **over: Any) -> Erasure:
     """An erasure of an item that is over, having found nothing."""
     values = {"kind": ErasureKind.ITEM, "status": ErasureStatus.DONE, "item_id": item.pk, "total": 0, **over}
     return Erasure.objects.create(**values, created_by=owner, created_at=NOON)
+
+
+def _schedule(item: ContextItem) -> Schedule:
+    """One that settled a slot, and is due in a thousand years."""
+    listener = make_listener(connection=item.connection, item=item, listener_type=ListenerType.SCHEDULE)
+    times = dict.fromkeys(("anchor_at", "mark_at", "created_at", "updated_at"), NOON)
+    row = Schedule.objects.create(listener=listener, cron="0 9 * * *", next_at=FAR, **times)
+    ScheduleSlot.objects.create(
+        schedule=row, slot_at=NOON, key="2026-11-20T12:00Z", status=SlotStatus.FIRED, last_at=NOON, settled_at=NOON
+    )
+    return row
 
 
 def _delivery(connection: Connection) -> Delivery:

@@ -23,6 +23,7 @@ PROMISED = {
     Kind.BULK_REPLAY: "running paused done cancelled",
     Kind.WATCH: "armed elapsed disarmed ended",
     Kind.ERASURE: "running done",
+    Kind.SLOT: "fired missed",
     Kind.ATTENTION: "review question unsatisfied approval",
 }
 

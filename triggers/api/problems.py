@@ -22,6 +22,7 @@ from triggers.services.own_writes import InvalidConfig
 from triggers.services.redelivery import NotReplayable
 from triggers.services.replay import CannotReplay
 from triggers.services.replay_edit import InvalidEdit
+from triggers.services.schedules import InvalidSchedule
 from triggers.services.standing import NotPublished
 from triggers.services.tombstones import INPUTS_PURGED, InputsPurged
 from triggers.services.validation import InvalidDocument
@@ -51,6 +52,7 @@ def register() -> None:
     problems.register(InvalidEndpoint, _listed)
     problems.register(InvalidConfig, _listed)
     problems.register(InvalidMailSettings, _listed)
+    problems.register(InvalidSchedule, _listed)
     problems.register(NotACloudEvent, _listed)
     problems.register(InvalidEdit, _listed)
     problems.register(InvalidWish, _listed)

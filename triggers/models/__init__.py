@@ -9,6 +9,7 @@ from triggers.models.execution import Attempt, Execution, ExecutionStep
 from triggers.models.listener import ContextListener
 from triggers.models.replay import BulkReplay, Replay
 from triggers.models.retention import Retention
+from triggers.models.schedule import Schedule, ScheduleSlot, SkipCalendar
 from triggers.models.trigger import RevisionListener, Trigger, TriggerListener, TriggerRevision, TriggerStanding
 from triggers.models.watch import Watch
 
@@ -30,7 +31,10 @@ __all__ = [
     "Replay",
     "Retention",
     "RevisionListener",
+    "Schedule",
+    "ScheduleSlot",
     "SeenChange",
+    "SkipCalendar",
     "Trigger",
     "TriggerListener",
     "TriggerRevision",

@@ -14,7 +14,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from agents.enums import AGENT_MOVES, AgentStatus, Pool, RunStatus, StartStatus
 from agents.models import Agent, AgentRun, Limits, SlotHolder, StartRequest
 from triggers.enums import ExecutionStatus, WatchStatus
-from triggers.models import Delivery, DeliveryOutcome, Execution, Firing, PendingDelivery, Watch
+from triggers.models import Delivery, DeliveryOutcome, Execution, Firing, PendingDelivery, Schedule, Watch
 from workspaces import files
 from workspaces.enums import WorkspaceStatus
 from workspaces.models import Workspace
@@ -100,6 +100,10 @@ def _overdue(now: datetime) -> "QuerySet[Any]":
     return Watch.objects.filter(status=WatchStatus.ARMED, due_at__lt=now - UNCLAIMED_AFTER)
 
 
+def _unheard(now: datetime) -> "QuerySet[Any]":
+    return Schedule.objects.filter(next_at__lt=now - UNCLAIMED_AFTER)
+
+
 def _nobodys_deliveries(_: datetime) -> "QuerySet[Any]":
     waits = PendingDelivery.objects.filter(delivery=OuterRef("pk"))
     decided = DeliveryOutcome.objects.filter(delivery=OuterRef("pk"))
@@ -179,6 +183,10 @@ INVARIANTS: Sequence[Invariant] = (
     Invariant(
         "overdue_watch", f"armed watches have been due for longer than {UNCLAIMED_AFTER.seconds} s",
         "Look whether the clock runs and the database answers.", "status", _overdue,
+    ),
+    Invariant(
+        "overdue_schedule", f"schedules have been due for longer than {UNCLAIMED_AFTER.seconds} s",
+        "Look whether the clock runs and the database answers.", "status", _unheard,
     ),
     Invariant(
         "undecided", f"deliveries wait for longer than {UNCLAIMED_AFTER.seconds} s to be decided", _ENGINE,

@@ -14,6 +14,7 @@ from triggers.services.decide_read import Reading
 from triggers.services.trust import tier_of
 from triggers.sources.base import ParsedEvent
 from triggers.sources.internal.order import FIRED_BY_HAND, Order
+from triggers.sources.schedule.body import SLOT
 from workspaces.enums import TrustTier
 from workspaces.models import ItemState
 
@@ -71,6 +72,11 @@ class Maker:
 def is_by_hand(event: Event) -> bool:
     """Whether a person asked for this trigger, be it now or in the event that is replayed: no conditions are asked."""
     return event.source == Source.INTERNAL and event.type == FIRED_BY_HAND
+
+
+def is_slot(event: Event) -> bool:
+    """Whether the clock tells of a slot of a schedule."""
+    return event.source == Source.SCHEDULE and event.type == SLOT and event.origin == Origin.TIMER
 
 
 def state_at(item_id: int, version: int | None) -> tuple[Mapping[str, Any], int]:

@@ -8,7 +8,7 @@ from triggers.conditions.verdict import Verdict
 from triggers.enums import Outcome, TriggerStatus
 from triggers.services.decide_answers import Answer, Question
 from triggers.services.decide_bounds import Work
-from triggers.services.decide_events import is_by_hand
+from triggers.services.decide_events import is_by_hand, is_slot
 from triggers.services.decide_ledger import Ledger
 from triggers.services.decide_past import Past, Seen, Stored
 from triggers.services.decide_rights import Rights
@@ -107,7 +107,8 @@ class Judge:
             hop=event.hop,
             is_late=event.is_late,
             actor=event.actor if not is_by_hand(event) else "",
-            event_time=event.time,
+            # What a schedule makes up for is late by its own policy, not stale.
+            event_time=event.accepted_at if is_slot(event) else event.time,
             accepted_at=event.accepted_at,
             now=self._now,
             own_actors=own_actors_of(connection.config),

@@ -36,6 +36,8 @@ def read_one(delivery: Delivery, connection: Connection | None) -> Reading:
         # Nothing that came in by an endpoint can give orders, whatever its connection calls itself.
         if delivery.source == Source.INTERNAL and delivery.endpoint_id is None:
             return _internal(delivery, connection)
+        if delivery.source == Source.SCHEDULE and delivery.endpoint_id is not None:
+            raise Refused(Refusal.NOT_SUPPORTED, "Only the clock of this installation tells of slots.")
         raw = RawDelivery(
             source=delivery.source,
             body=bytes(delivery.body),

@@ -13,7 +13,7 @@ from accounts.services import audit
 from dct_site.kernel import moves
 from dct_site.kernel.wake import Topic, poke_on_commit
 from triggers.enums import ListenerStatus, ListenerType
-from triggers.models import ContextListener
+from triggers.models import ContextListener, Schedule
 from triggers.sources.base import PollFailed, PollFailure
 
 SLOW_S = 10.0
@@ -26,6 +26,10 @@ LONGEST_PAUSE_S = 900.0
 LOOK_FOR_KEY_S = 30.0
 SECONDS = "seconds"
 """Where a listener's cursor keeps how long the last polls took."""
+
+
+UNPOLLED = (ListenerType.WEBHOOK, ListenerType.SCHEDULE)
+"""What comes by itself."""
 
 
 class NotPolled(Exception):
@@ -89,8 +93,10 @@ def set_health(*, row: ContextListener, health: Health, now: datetime, **fields:
 
 
 def poll_now(*, listener: ContextListener, by: Actor, now: datetime) -> ContextListener:
-    """Poll at the next chance instead of when due. Raises NotPolled for a webhook and for a paused listener."""
+    """Poll at the next chance instead of when due. Raises NotPolled for what is not polled, and for a paused one."""
     _must_poll(listener)
+    if listener.listener_type == ListenerType.SCHEDULE:
+        raise NotPolled("This listener waits for the clock. Fire its trigger by hand to run it now.")
     if listener.status == ListenerStatus.PAUSED:
         raise NotPolled("This listener is paused: resume it first.")
     with transaction.atomic():
@@ -102,7 +108,9 @@ def poll_now(*, listener: ContextListener, by: Actor, now: datetime) -> ContextL
 
 
 def pause_listener(*, listener: ContextListener, by: Actor, now: datetime) -> ContextListener:
-    """Stop polling until resumed; a poll under way brings nothing in. Pausing a paused one changes nothing."""
+    """Stop polling until resumed; a poll under way brings nothing in, and no slot of a schedule fires. Pausing a paused
+    one changes nothing.
+    """
     _must_poll(listener)
     if listener.status == ListenerStatus.PAUSED:
         return listener
@@ -117,12 +125,15 @@ def pause_listener(*, listener: ContextListener, by: Actor, now: datetime) -> Co
             status_reason=reason[:500],
             next_due_at=None,
         )
+        Schedule.objects.filter(listener=listener).update(next_at=None)
         audit.record(by=by, action="listener.paused", obj=listener, now=now)
     return listener
 
 
 def resume_listener(*, listener: ContextListener, by: Actor, now: datetime) -> ContextListener:
-    """Poll again, from where it stopped: what came meanwhile comes in now. Resuming a running one changes nothing."""
+    """Poll again, from where it stopped: what came meanwhile comes in now. What a schedule missed meanwhile is settled
+    by its own policy. Resuming a running one changes nothing.
+    """
     _must_poll(listener)
     if listener.status != ListenerStatus.PAUSED:
         return listener
@@ -135,10 +146,12 @@ def resume_listener(*, listener: ContextListener, by: Actor, now: datetime) -> C
             by=by.label,
             status_reason="",
             failures=0,
-            next_due_at=now,
+            next_due_at=now if listener.listener_type not in UNPOLLED else None,
         )
+        Schedule.objects.filter(listener=listener).update(next_at=now)
         audit.record(by=by, action="listener.resumed", obj=listener, now=now)
-        poke_on_commit(Topic.POLL)
+        for topic in (Topic.POLL, Topic.CLOCK):
+            poke_on_commit(topic)
     return listener
 
 

@@ -82,11 +82,11 @@ def listener_for(
     return row
 
 
-_TYPES = {Source.EMAIL.value: ListenerType.EMAIL}
+_TYPES = {Source.EMAIL.value: ListenerType.EMAIL, Source.SCHEDULE.value: ListenerType.SCHEDULE}
 
 
 def _is_polled_by_itself(connection: Connection, kind: ListenerType, item: ContextItem | None) -> bool:
-    if kind == ListenerType.WEBHOOK:
+    if kind in (ListenerType.WEBHOOK, ListenerType.SCHEDULE):
         return False
     return item is None or not ContextListener.objects.filter(connection=connection, item=None).exists()
 

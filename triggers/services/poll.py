@@ -22,11 +22,11 @@ from dct_site.kernel.crashpoints import crashpoint
 from dct_site.kernel.crypto import WrongKey
 from dct_site.kernel.moves import LostRace
 from dct_site.kernel.wake import Topic
-from triggers.enums import ListenerStatus, ListenerType, Origin
+from triggers.enums import ListenerStatus, Origin
 from triggers.models import ContextListener
 from triggers.services import listeners
 from triggers.services.intake import Incoming, accept
-from triggers.services.listeners import Health
+from triggers.services.listeners import UNPOLLED, Health
 from triggers.services.retention import known_since
 from triggers.sources import registry
 from triggers.sources.base import Arrival, Polled, PollFailed, PollFailure
@@ -170,7 +170,7 @@ def _claim(owner: str, now: datetime, limit: int) -> list[_Poll]:
     free = Q(claimed_until=None) | Q(claimed_until__lte=now)
     due = (
         ContextListener.objects.filter(free, next_due_at__lte=now, connection__is_enabled=True)
-        .exclude(listener_type=ListenerType.WEBHOOK)
+        .exclude(listener_type__in=UNPOLLED)
         .exclude(status=ListenerStatus.PAUSED)
         .select_related("connection")
         .order_by("next_due_at", "pk")

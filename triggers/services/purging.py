@@ -17,6 +17,7 @@ from django.db.models.functions import Length
 from triggers.enums import ExecutionStatus
 from triggers.models import Decision, Delivery, Event, Execution, Firing, PendingDelivery, Retention
 from triggers.services import large_bodies
+from triggers.services.clock import forget_slots
 from triggers.services.retention import connections_by_days
 
 BATCH = 50
@@ -51,6 +52,7 @@ def purge_due(*, now: datetime, batches: int = BATCHES) -> int:
                     return done
                 done += keeping.empty(ids, now)
                 batches -= 1
+    done += forget_slots(now=now)
     Retention.objects.update_or_create(is_default=True, defaults={"swept_at": now})
     return done
 

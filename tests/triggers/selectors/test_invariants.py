@@ -15,9 +15,10 @@ from agents.services.runs import claim
 from dct_site.diagnosis.findings import Standing
 from dct_site.diagnosis.invariants import look_at_invariants
 from tests.factories.executions import agent_of, make_event, make_execution, make_launched
+from tests.factories.schedules import make_schedule
 from tests.factories.triggers import NOON, WrittenOut, make_delivery, make_jira, make_trigger, make_watch
 from triggers.enums import DeliveryStatus, ExecutionStatus
-from triggers.models import DeliveryOutcome, Execution, Firing, PendingDelivery
+from triggers.models import DeliveryOutcome, Execution, Firing, PendingDelivery, Schedule
 from triggers.selectors.health import health
 from triggers.selectors.invariants import INVARIANTS, MISSING_DIRECTORY, broken, broken_quickly
 from triggers.services.decide import decide_pending
@@ -66,6 +67,11 @@ def undecided() -> None:
 def overdue_watch() -> None:
     trigger = make_trigger()
     make_watch(trigger, make_event(), due_at=NOON)
+
+
+def overdue_schedule() -> None:
+    make_schedule()
+    Schedule.objects.update(next_at=NOON)
 
 
 def nobodys_delivery() -> None:
@@ -159,6 +165,7 @@ BROKEN: list[tuple[Callable[[], None], str, float]] = [
     # What is done, the rule that finds it, and for how many seconds it may be so.
     (undecided, "undecided", 10),
     (overdue_watch, "overdue_watch", 10),
+    (overdue_schedule, "overdue_schedule", 10),
     (nobodys_delivery, "nobodys_delivery", 0),
     (answered_twice, "answered_twice", 0),
     (ran_twice, "ran_twice", 0),

@@ -1,7 +1,7 @@
 """A process for crash tests: Django is loaded once; each pass of some work runs in a fork that may die.
 
-Reads lines ``launch|settle|elapse|decide <time> <crash point>`` and answers each with the exit status of the fork (a
-negative number is the signal that killed it).
+Reads lines ``launch|settle|elapse|fire|decide <time> <crash point>`` and answers each with the exit status of the fork
+(a negative number is the signal that killed it).
 """
 
 import os
@@ -18,6 +18,7 @@ django.setup()
 
 from dct_site.kernel.crashpoints import VARIABLE  # noqa: E402
 from tests.factories.triggers import WrittenOut  # noqa: E402
+from triggers.services.clock import fire_due  # noqa: E402
 from triggers.services.decide import decide_pending  # noqa: E402
 from triggers.services.launch import launch_some  # noqa: E402
 from triggers.services.settle import settle_some  # noqa: E402
@@ -28,6 +29,7 @@ WORK: dict[str, Callable[[datetime], int]] = {
     "launch": lambda now: launch_some(owner="doomed", now=now),
     "settle": lambda now: settle_some(now=now),
     "elapse": lambda now: elapse_due(now=now),
+    "fire": lambda now: fire_due(now=now),
     "decide": lambda now: decide_pending(now=now),
 }
 registry._entries[WrittenOut.kind] = WrittenOut()

@@ -1,0 +1,13 @@
+"""Schedules, as far as a person may see them."""
+
+from django.db.models import QuerySet
+
+from accounts.operations import Operation
+from accounts.permissions import Person, visible
+from triggers.models import Schedule
+
+
+def schedules_visible_to(*, user: Person, operation: Operation = Operation.VIEW) -> QuerySet[Schedule]:
+    """Every schedule within reach, with its listener, card and clock, and its calendars."""
+    rows = Schedule.objects.select_related("listener__connection", "listener__item").prefetch_related("calendars")
+    return visible(rows, user=user, operation=operation)
