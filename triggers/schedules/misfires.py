@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from itertools import islice, takewhile
 
 from triggers.schedules.plan import Due, Plan
 from triggers.schedules.slots import Mark
@@ -42,12 +41,12 @@ def settle(plan: Plan, mark: Mark, *, now: datetime, misfire: Misfire, grace: ti
     On time is what is no later than its grace: it fires, whatever the policy. Of what is late *skip* fires nothing;
     *run once* the last slot, but where one is on time that one is the run; *catch up* the last ``catch_up`` ones.
     """
-    coming = list(islice(plan.due(mark), MOST_AT_ONCE + 1))
-    due = list(takewhile(lambda one: one.fires_at <= now, coming))
+    due, next_due = _due(plan, mark, now)
     is_more = len(due) > MOST_AT_ONCE
     if is_more:
         # The end of this is not in sight, so what may have to be made up for is left for the next step.
-        due = due[: MOST_AT_ONCE - max(1, catch_up)]
+        cut = MOST_AT_ONCE - max(1, catch_up)
+        due, next_due = due[:cut], due[cut]
     late = [one for one in due if now - one.fires_at > grace]
     on_time = [one for one in due if now - one.fires_at <= grace]
     wanted = {Misfire.SKIP: 0, Misfire.RUN_ONCE: 0 if on_time else 1, Misfire.CATCH_UP: catch_up}[misfire]
@@ -57,6 +56,18 @@ def settle(plan: Plan, mark: Mark, *, now: datetime, misfire: Misfire, grace: ti
         missed=late[:first],
         late=frozenset(one.slot.key for one in late[first:]),
         mark=due[-1].slot.mark if due else mark,
-        next_due=coming[len(due)] if len(coming) > len(due) else None,
+        next_due=next_due,
         is_more=is_more,
     )
+
+
+def _due(plan: Plan, mark: Mark, now: datetime) -> tuple[list[Due], Due | None]:
+    """What is due, up to one more than MOST_AT_ONCE, and the first that is not; no slot beyond it is looked at."""
+    due: list[Due] = []
+    for one in plan.due(mark):
+        if one.fires_at > now:
+            return due, one
+        due.append(one)
+        if len(due) > MOST_AT_ONCE:
+            break
+    return due, None

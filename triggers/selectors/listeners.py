@@ -9,7 +9,9 @@ from triggers.models import ContextListener, Event
 
 def listeners_visible_to(*, user: Person, operation: Operation = Operation.VIEW) -> QuerySet[ContextListener]:
     """Every listener within reach, with its connection and its item, annotated with ``heard_at``."""
-    rows = ContextListener.objects.select_related("connection", "item").annotate(heard_at=heard_at("connection_id"))
+    rows = ContextListener.objects.select_related("connection", "item", "schedule").annotate(
+        heard_at=heard_at("connection_id")
+    )
     return visible(rows, user=user, operation=operation)
 
 

@@ -4,10 +4,15 @@ from django.db.models import QuerySet
 
 from accounts.operations import Operation
 from accounts.permissions import Person, visible
-from triggers.models import Schedule
+from triggers.models import Schedule, SkipCalendar
 
 
 def schedules_visible_to(*, user: Person, operation: Operation = Operation.VIEW) -> QuerySet[Schedule]:
     """Every schedule within reach, with its listener, card and clock, and its calendars."""
     rows = Schedule.objects.select_related("listener__connection", "listener__item").prefetch_related("calendars")
     return visible(rows, user=user, operation=operation)
+
+
+def calendars_visible_to(*, user: Person, operation: Operation = Operation.VIEW) -> QuerySet[SkipCalendar]:
+    """Every calendar within reach, with its clock."""
+    return visible(SkipCalendar.objects.select_related("connection"), user=user, operation=operation)

@@ -8,18 +8,18 @@ slot's row is unique. Only the index on what is due is looked at, however many s
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-import structlog
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from accounts.enums import Source
 from dct_site.kernel.crashpoints import crashpoint
+from dct_site.kernel.rows import insert, update
 from triggers.enums import Origin, SlotStatus
 from triggers.models import Schedule, ScheduleSlot
 from triggers.schedules.misfires import Misfire, Settled, settle
 from triggers.schedules.plan import Due
+from triggers.schedules.settings import FIELDS
 from triggers.schedules.slots import Mark
 from triggers.services import generation
 from triggers.services.intake import Incoming, accept
@@ -37,7 +37,12 @@ BATCHES = 100
 LATE = "Nobody looked at the clock when it was due, and its schedule makes up for {}."
 OFF = "Its connection is switched off."
 _POLICY = {Misfire.SKIP: "none", Misfire.RUN_ONCE: "one", Misfire.CATCH_UP: "up to {}"}
-log = structlog.get_logger(__name__)
+_READ = (
+    *FIELDS,
+    *("anchor_at", "mark_at", "mark_key", "version", "listener__connection__is_enabled"),
+    *("listener__item__external_key", "listener__item__title"),
+)
+"""What is looked at; a row is a third cheaper without the rest."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +106,8 @@ def _steps(now: datetime) -> list[_Step]:
     rows = Schedule.objects.filter(next_at__lte=now).order_by("next_at", "pk")
     found: list[_Step] = []
     events = 0
-    for row in rows.select_related("listener__connection", "listener__item").prefetch_related("calendars")[:BATCH]:
+    rows = rows.select_related("listener__connection", "listener__item").only(*_READ).prefetch_related("calendars")
+    for row in rows[:BATCH]:
         settled = settle(
             plan_of(row, row.calendars.all()),
             Mark(row.mark_at, row.mark_key),
@@ -130,7 +136,7 @@ def _take(steps: Sequence[_Step], now: datetime) -> None:
         slots = [
             _fired(step, due, receipt.delivery_id, now) for (step, due), receipt in zip(fired, receipts, strict=True)
         ]
-        ScheduleSlot.objects.bulk_create(slots)
+        insert(slots)
         ScheduleSlot.objects.bulk_create((_missed(step, now) for step in mine if step.missed), ignore_conflicts=True)
         crashpoint("clock.slots_written")
         _move_on(mine)
@@ -162,17 +168,9 @@ def _unsettled(fires: Sequence[tuple[_Step, Due]]) -> list[tuple[_Step, Due]]:
 
 
 def _move_on(steps: Sequence[_Step]) -> None:
-    """One prepared statement for all of them: an update each by the ORM took three times as long."""
-    stored = connection.ops.adapt_datetimefield_value
-    values: list[tuple[Any, ...]] = [
-        (stored(step.settled.mark.at), step.settled.mark.key, stored(step.next_at), step.row.pk) for step in steps
-    ]
-    if not values:
-        return
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            "UPDATE triggers_schedule SET mark_at = %s, mark_key = %s, next_at = %s WHERE id = %s", values
-        )
+    for step in steps:
+        (step.row.mark_at, step.row.mark_key), step.row.next_at = step.settled.mark, step.next_at
+    update((step.row for step in steps), ("mark_at", "mark_key", "next_at"))
 
 
 def _fired(step: _Step, due: Due, delivery_id: int, now: datetime) -> ScheduleSlot:

@@ -76,6 +76,7 @@ def _card(item: ContextItem, deck: _Deck) -> Shown:
         "listener": _listener(deck.facts.listeners.get(item.pk)),
         "triggers": [shown_trigger(one, deck.rights, deck.last, item_id=item.pk) for one in triggers],
         "new_trigger_url": f"{reverse('trigger-new')}?item={item.pk}" if deck.may_create else "",
+        "edit_url": _schedule_url(deck.facts.listeners.get(item.pk)),
         "unwatch_url": reverse("card-unwatch", args=[item.pk]) if item.pk in deck.watchers else "",
         "changed_at": getattr(item, "last_change", item.changed_at),
         "demo": button_for(item, deck.demo),
@@ -83,9 +84,13 @@ def _card(item: ContextItem, deck: _Deck) -> Shown:
 
 
 def shown_key(item: ContextItem) -> str:
-    """The key as a person knows it: a mail thread's own is the id of its first mail, which says nothing."""
+    """The key as a person knows it: a mail thread's own is the id of its first mail, and a schedule's is drawn by lot;
+    neither says anything.
+    """
     if item.kind == ItemKind.MAIL_THREAD:
         return item.parent.external_key if item.parent is not None else item.connection.name
+    if item.kind == ItemKind.SCHEDULE:
+        return item.connection.name
     return item.external_key
 
 
@@ -105,6 +110,11 @@ def facts_line(item: ContextItem) -> str:
     return " · ".join(str(part) for part in parts if part)
 
 
+def _schedule_url(row: ContextListener | None) -> str:
+    schedule = getattr(row, "schedule", None)
+    return reverse("schedule", args=[schedule.pk]) if schedule is not None else ""
+
+
 def _tag(open_pulls: int) -> str:
     if not open_pulls:
         return ""
@@ -121,6 +131,8 @@ def shown_listener(row: ContextListener, *, heard_at: datetime | None) -> Shown:
         return {"state": ListenerStatus.PAUSED, "words": "Its source is paused: heard, but nothing fires", "at": None}
     if row.status not in (ListenerStatus.HEALTHY, ListenerStatus.PAUSED) and row.status_reason:
         return {"state": row.status, "words": row.status_reason, "at": None}
+    if row.listener_type == ListenerType.SCHEDULE:
+        return _shown_clock(row)
     if row.listener_type == ListenerType.WEBHOOK:
         words = "Webhook, last delivery" if heard_at else "Webhook, nothing has arrived yet"
         return {"state": row.status, "words": words, "at": heard_at}
@@ -128,3 +140,22 @@ def shown_listener(row: ContextListener, *, heard_at: datetime | None) -> Shown:
         return {"state": row.status, "words": "First look is due", "at": None}
     words = f"Polled every {duration_words(row.polling_interval_ms)}, last"
     return {"state": row.status, "words": words, "at": row.last_checked}
+
+
+def _shown_clock(row: ContextListener) -> Shown:
+    schedule = getattr(row, "schedule", None)
+    if schedule is None:
+        return {"state": row.status, "words": "Hears every schedule of its clock", "at": None}
+    rhythm = schedule.cron or _every(schedule.every_s)
+    if row.status == ListenerStatus.PAUSED:
+        return {"state": row.status, "words": f"{rhythm}, {schedule.timezone}", "at": None}
+    if schedule.next_at is None:
+        return {"state": row.status, "words": f"{rhythm}, {schedule.timezone}: no run is left", "at": None}
+    return {"state": row.status, "words": f"{rhythm}, {schedule.timezone}: next run", "at": schedule.next_at}
+
+
+def _every(seconds: int) -> str:
+    """An interval in its largest whole unit."""
+    units = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+    size, unit = next((size, unit) for size, unit in units if seconds % size == 0)
+    return f"every {seconds // size} {unit}"

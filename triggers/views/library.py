@@ -46,6 +46,7 @@ class LibraryPage(PageView):
             "filters": FILTERS.shown(self.request),
             "pager": page.pager if page.pager["older_url"] or page.pager["newer_url"] else None,
             "has_any": has_any,
+            "schedule_url": reverse("schedule-new") if self.may(Operation.PUBLISH_TRIGGERS) else "",
             "watch_url": reverse("watch") if self.may(Operation.PUBLISH_TRIGGERS) else "",
             "connect_url": reverse("connections") if self.may(Operation.MANAGE_CONNECTIONS) else "",
         }

@@ -6,6 +6,7 @@ from django import forms
 from django.http import HttpResponse
 from django.urls import reverse
 
+from accounts.enums import Source
 from accounts.models import Connection
 from accounts.operations import Operation
 from accounts.permissions import visible
@@ -36,6 +37,17 @@ class NewTrigger(FormDialog):
     title = "New trigger"
     text = "It begins as a draft. Nothing happens until it is published."
     submit = "Go on"
+    dialog_template = "triggers/watch_dialog.html"
+    template_name = "triggers/watch_page.html"
+
+    def context(self, **kwargs: Any) -> dict[str, Any]:
+        clock = {"source": Source.SCHEDULE.value, "label": "New schedule", "url": reverse("schedule-new")}
+        may_listen = self.may(Operation.PUBLISH_TRIGGERS)
+        return {
+            **super().context(**kwargs),
+            "new_urls": [clock] if may_listen else [],
+            "new_words": "To run at certain times, begin with",
+        }
 
     def form(self, data: Any, **kwargs: Any) -> NewTriggerForm:
         item_id = wanted_id(self.request, "item")

@@ -48,7 +48,8 @@ class Watch(FormDialog):
     def context(self, **kwargs: Any) -> dict[str, Any]:
         may_connect = self.may(Operation.MANAGE_CONNECTIONS)
         new = [{**one, "url": reverse("connection-new", args=[one["source"]])} for one in NEW] if may_connect else []
-        return {**super().context(**kwargs), "new_urls": new}
+        clock = {"source": Source.SCHEDULE.value, "label": "Schedule", "url": reverse("schedule-new")}
+        return {**super().context(**kwargs), "new_urls": [*new, clock]}
 
     def form(self, data: Any, **kwargs: Any) -> WatchForm:
         form = WatchForm(data)

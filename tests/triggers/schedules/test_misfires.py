@@ -9,7 +9,7 @@ import pytest
 from tests.triggers.schedules.oracle import utc
 from triggers.schedules.misfires import MOST_AT_ONCE, Misfire, Settled, settle
 from triggers.schedules.plan import Due, Plan
-from triggers.schedules.slots import Mark
+from triggers.schedules.slots import Mark, Slot
 
 ANCHOR = utc("2026-11-20 00:00")
 HOURLY = Plan(zone="UTC", anchor=ANCHOR, every_s=3_600)
@@ -109,3 +109,16 @@ def test_with_jitter_a_slot_is_due_when_it_fires() -> None:
     after = settle(plan, Mark.after(ANCHOR), now=coming.fires_at, misfire=Misfire.SKIP, grace=GRACE)
     assert (list(before.fires), list(after.fires)) == ([], [coming])
     assert before.next_due == coming
+
+
+def test_no_slot_is_looked_at_beyond_the_first_that_is_not_due(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at = []
+    real = Plan.jitter
+
+    def noted(plan: Plan, slot: Slot) -> timedelta:
+        looked_at.append(slot.at)
+        return real(plan, slot)
+
+    monkeypatch.setattr(Plan, "jitter", noted)
+    settled(1, "03:00:30", Misfire.RUN_ONCE)
+    assert [at.hour for at in looked_at] == [2, 3, 4]

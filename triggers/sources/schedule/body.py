@@ -1,7 +1,7 @@
 """The body of a slot's delivery. Pure; written and read here only."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 
 SLOT = "dct.schedule.slot"
@@ -30,7 +30,7 @@ class SlotBody:
 
     def to_bytes(self) -> bytes:
         """One JSON object, keys sorted."""
-        return json.dumps({**asdict(self), "due_at": self.due_at.isoformat()}, sort_keys=True).encode()
+        return json.dumps({**self.__dict__, "due_at": self.due_at.isoformat()}, sort_keys=True).encode()
 
     @classmethod
     def from_bytes(cls, body: bytes) -> "SlotBody":
