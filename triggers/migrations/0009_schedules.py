@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0002_token_event_rate"),
-        ("triggers", "0007_watches"),
+        ("triggers", "0008_what_is_kept"),
     ]
 
     operations = [
