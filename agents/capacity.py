@@ -157,3 +157,15 @@ def reserved_share(limit: int, percent: int) -> int:
 def backlog_share(limit: int, percent: int) -> int:
     """The slots that a backlog may hold: ``max(1, floor(limit × share))``, so that it always moves."""
     return max(1, limit * percent // 100)
+
+
+MOST_AGEING = 2
+
+
+def most_aged(priority: int, *, reserved_from: int) -> int:
+    """The levels that waiting may raise a start by: two, and nobody of the low class to where the share begins.
+
+    What is raised only goes before others of the low class; the share is a matter of its own priority.
+    """
+    top = 10 if priority >= reserved_from else reserved_from - 1
+    return max(0, min(MOST_AGEING, top - priority))

@@ -1,6 +1,7 @@
 """What upper rooms plug into this one: who is told when a start is admitted, and what holds starts back."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -9,6 +10,14 @@ from dct_site.kernel.registry import Registry
 
 # The kind of a start that puts one agent of an existing workspace to work (again).
 AGENT_START = "agent"
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """What keeps one start back: the key behind which it waits until that ends, and the reason in words."""
+
+    key: str
+    reason: str
 
 
 class StartHandler(Protocol):
@@ -27,18 +36,29 @@ class StartHandler(Protocol):
         ...
 
 
-Hold = Callable[[StartRequest], str]
+Hold = Callable[[Sequence[StartRequest]], Mapping[int, Block]]
 
 starts: Registry[StartHandler] = Registry("kinds of start")
 
 # Asked for every start of any kind, an agent's second run included: a paused trigger's agents do not start again
-# either. Each returns the reason in words, or nothing.
+# either. Each is asked for many at once, and returns what blocks which of them, by primary key.
 holds: Registry[Hold] = Registry("holds on starts")
 
 
-def held_by(start: StartRequest) -> str:
-    """Why ``start`` is held back, by its own handler or by any hold; empty when nothing does."""
-    reason = starts.get(start.kind).is_held(start) if start.kind in starts else ""
+def holds_on(wanted: Sequence[StartRequest]) -> dict[int, Block]:
+    """What holds which of these starts back, by primary key: their own handlers, or any hold."""
+    found: dict[int, Block] = {}
+    for start in wanted:
+        reason = starts.get(start.kind).is_held(start) if start.kind in starts else ""
+        if reason:
+            found[start.pk] = Block(f"kind:{start.kind}", reason)
     for name in holds:
-        reason = reason or holds.get(name)(start)
-    return reason
+        for pk, block in holds.get(name)(wanted).items():
+            found.setdefault(pk, block)
+    return found
+
+
+def held_by(start: StartRequest) -> str:
+    """Why ``start`` is held back, in words; empty when nothing does."""
+    block = holds_on([start]).get(start.pk)
+    return block.reason if block is not None else ""

@@ -6,6 +6,7 @@ from agents.views import limits, profiles
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("limits/", limits.LimitsPage.as_view(), name="limits"),
+    path("limits/resume/", limits.ResumeAll.as_view(), name="limits-resume"),
     path("profiles/", profiles.ProfilesPage.as_view(), name="profiles"),
     path("profiles/new/", profiles.NewProfile.as_view(), name="profile-new"),
     path("profiles/<int:pk>/", profiles.ProfilePage.as_view(), name="profile"),

@@ -25,7 +25,7 @@ from triggers.models import (
     Watch,
     WebhookEndpoint,
 )
-from triggers.services.execution_start import EXECUTION_START, ExecutionStart, held_by_trigger
+from triggers.services.execution_start import EXECUTION_START, ExecutionStart, held_by_connection, held_by_trigger
 from workspaces.models import ContextItem, Workspace
 
 _EXECUTION_START = ExecutionStart()
@@ -35,6 +35,7 @@ def register() -> None:
     """Called once, when the apps are ready."""
     starts.register(EXECUTION_START, _EXECUTION_START)
     holds.register("trigger", held_by_trigger)
+    holds.register("connection", held_by_connection)
     connection = (("connection", Connection),)
     item = (("item", ContextItem), ("item__parent", ContextItem), *connection)
     trigger = (("trigger", Trigger),)

@@ -14,7 +14,8 @@ class Connection(models.Model):
     """Credentials, address and tenant of an outside system; the scope of deduplication.
 
     ``config`` holds what is not secret (host, port, user name, folder); secrets are rows of their own that can be
-    replaced and never read back. A paused connection (its source paused) is heard but fires nothing.
+    replaced and never read back. A paused connection (its source paused) is heard but fires nothing, and what waits
+    for a start because of it goes on waiting.
     """
 
     name = models.CharField(max_length=200)
@@ -25,6 +26,12 @@ class Connection(models.Model):
     config = models.JSONField(default=dict, blank=True)
     is_enabled = models.BooleanField(default=True)
     is_paused = models.BooleanField(default=False)
+    paused_by = models.CharField(max_length=150, blank=True, default="", db_default="")
+    paused_at = models.DateTimeField(null=True, blank=True)
+    pause_reason = models.CharField(max_length=300, blank=True, default="", db_default="")
+    max_concurrent = models.PositiveIntegerField(
+        null=True, blank=True, help_text="How many runs that its events began may be at work at once."
+    )
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="connections")
     version = models.PositiveIntegerField(default=1)
     created_at = models.DateTimeField()

@@ -35,7 +35,7 @@ class LimitsAdmin(RoleAdmin):
     changing = _LIMITS
     list_display = ("__str__", "reserved_percent", "reserved_from_priority", "is_paused")
     fields_to_change = tuple(BOUNDS)
-    shown = (*BOUNDS, "is_paused", "version")
+    shown = (*BOUNDS, "is_paused", "paused_by", "paused_at", "pause_reason", "version")
     actions = (
         act("Pause every start", _LIMITS, _pause(True), done="paused"),
         act("Resume starts", _LIMITS, _pause(False), done="resumed", already="not paused"),
@@ -65,6 +65,12 @@ class StartRequestAdmin(RoleAdmin):
         "workspaces",
         "concurrency_key",
         "key_limit",
+        "per_hour",
+        "per_day",
+        "item_key",
+        "item_limit",
+        "connection_key",
+        "parked_for",
         "is_resumed",
         "backlog_turn",
         "refs",

@@ -1,6 +1,6 @@
 """The global limits, and the switch that pauses every start."""
 
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from django.db import transaction
 from drf_spectacular.utils import extend_schema
@@ -13,7 +13,7 @@ from accounts.operations import Operation
 from agents.models import Limits
 from agents.services.admission import pause_all, resume_all, update_limits
 from dct_site.kernel.rest.etags import check_if_match
-from dct_site.kernel.rest.inputs import Input, WholeField
+from dct_site.kernel.rest.inputs import Input, LineField, WholeField
 
 
 class LimitsSerializer(serializers.ModelSerializer[Limits]):
@@ -28,7 +28,11 @@ class LimitsSerializer(serializers.ModelSerializer[Limits]):
             "reserved_from_priority",
             "backlog_after_s",
             "backlog_percent",
+            "ageing_s",
             "is_paused",
+            "paused_by",
+            "paused_at",
+            "pause_reason",
             "version",
         )
         read_only_fields = fields
@@ -43,7 +47,9 @@ class LimitsChange(Input):
     reserved_from_priority = WholeField(required=False)
     backlog_after_s = WholeField(required=False)
     backlog_percent = WholeField(required=False)
+    ageing_s = WholeField(required=False)
     is_paused = serializers.BooleanField(required=False)
+    pause_reason = LineField(required=False, allow_blank=True, max_length=300)
 
 
 class LimitsViewSet(OperationViewSet):
@@ -64,11 +70,11 @@ class LimitsViewSet(OperationViewSet):
         limits = Limits.objects.get(pk=1)
         check_if_match(request, limits)
         wanted = self.body(LimitsChange)
-        is_paused = wanted.pop("is_paused", None)
+        is_paused, reason = wanted.pop("is_paused", None), wanted.pop("pause_reason", "")
         by: dict[str, Any] = {"by": self.actor, "now": self.now}
         with transaction.atomic():
             if wanted:
                 limits = update_limits(version=limits.version, **by, **wanted)
             if is_paused is not None:
-                limits = (pause_all if cast(bool, is_paused) else resume_all)(**by)
+                limits = pause_all(reason=reason, **by) if is_paused else resume_all(**by)
         return self.respond(limits)

@@ -22,7 +22,13 @@ class Limits(models.Model):
     backlog_percent = models.PositiveSmallIntegerField(
         default=50, db_default=50, help_text="Share of the slots that a backlog may hold."
     )
+    ageing_s = models.PositiveIntegerField(
+        default=300, db_default=300, help_text="Seconds of waiting that raise a start by one priority, twice at most."
+    )
     is_paused = models.BooleanField(default=False, help_text="Nothing new starts.")
+    paused_by = models.CharField(max_length=150, blank=True, default="", db_default="")
+    paused_at = models.DateTimeField(null=True, blank=True)
+    pause_reason = models.CharField(max_length=300, blank=True, default="", db_default="")
     version = models.PositiveIntegerField(default=1)
 
     class Meta:
@@ -42,9 +48,11 @@ class StartRequest(models.Model):
     """A wish for capacity. ``kind`` and ``subject_id`` name what starts; a registered handler is called when it is
     admitted.
 
-    ``concurrency_key`` with ``key_limit`` bounds how many of one key hold slots at once (a trigger's own limit); a
-    request that its key blocks is parked outside the ready index. ``backlog_turn`` is 0 for what is fresh; what came
-    of old events after an outage has a turn, in which the keys alternate.
+    ``concurrency_key`` with ``key_limit`` bounds how many of one key hold slots at once (a trigger's own limit), and
+    with ``per_hour`` and ``per_day`` how many begin; ``item_key`` with ``item_limit`` does so for what is about one
+    item; the limit of ``connection_key`` stands with the connection. A request that something of its own keeps back is
+    parked outside the ready index, behind the key that ``parked_for`` names. ``backlog_turn`` is 0 for what is fresh;
+    what came of old events after an outage has a turn, in which the keys alternate.
     """
 
     MOVES: ClassVar[Machine] = START_MOVES
@@ -57,6 +65,12 @@ class StartRequest(models.Model):
     workspaces = models.PositiveSmallIntegerField(default=1)
     concurrency_key = models.CharField(max_length=80, blank=True)
     key_limit = models.PositiveIntegerField(null=True, blank=True)
+    per_hour = models.PositiveIntegerField(null=True, blank=True)
+    per_day = models.PositiveIntegerField(null=True, blank=True)
+    item_key = models.CharField(max_length=80, blank=True, default="", db_default="")
+    item_limit = models.PositiveIntegerField(null=True, blank=True)
+    connection_key = models.CharField(max_length=80, blank=True, default="", db_default="")
+    parked_for = models.CharField(max_length=80, blank=True, default="", db_default="")
     is_resumed = models.BooleanField(default=False, help_text="Goes to the head of its priority.")
     backlog_turn = models.PositiveIntegerField(
         default=0, db_default=0, help_text="Its turn in a backlog; 0 for what is fresh."
@@ -88,7 +102,34 @@ class StartRequest(models.Model):
                 condition=Q(status="waiting"),
                 name="start_in_turn",
             ),
-            models.Index(fields=["concurrency_key"], condition=Q(status="parked"), name="start_parked"),
+            # While a pool is full, only who needs nothing of it is looked for.
+            models.Index(fields=["priority"], condition=Q(status="waiting", agents=0), name="start_without_agent"),
+            models.Index(
+                fields=["priority"], condition=Q(status="waiting", workspaces=0), name="start_without_workspace"
+            ),
+            models.Index(
+                "parked_for",
+                F("priority").desc(),
+                F("is_resumed").desc(),
+                "backlog_turn",
+                "id",
+                condition=Q(status="parked"),
+                name="start_parked_for",
+            ),
+            models.Index(
+                fields=["concurrency_key"], condition=Q(status="admitted", concurrency_key__gt=""), name="start_key"
+            ),
+            models.Index(fields=["item_key"], condition=Q(status="admitted", item_key__gt=""), name="start_item"),
+            models.Index(
+                fields=["connection_key"],
+                condition=Q(status="admitted", connection_key__gt=""),
+                name="start_connection",
+            ),
+            models.Index(
+                fields=["concurrency_key", "admitted_at"],
+                condition=Q(admitted_at__isnull=False, is_resumed=False, concurrency_key__gt=""),
+                name="start_begun",
+            ),
             models.Index(fields=["expires_at"], condition=Q(status__in=["waiting", "parked"]), name="start_expiry"),
             # Of a backlog alone: empty in quiet times.
             models.Index(

@@ -1,13 +1,13 @@
-"""How the pools stand, who is ready to start, and how many run under one key."""
+"""How the pools stand, and what a start takes of them."""
 
 from dataclasses import dataclass
-from datetime import datetime
 
-from django.db.models import Q, QuerySet, Sum
+from django.db import connection
 
 from agents.capacity import Need, PoolRoom, Room, backlog_share, reserved_share
-from agents.enums import Pool, StartStatus
-from agents.models import Limits, SlotHolder, StartRequest
+from agents.enums import Pool
+from agents.models import Limits, StartRequest
+from dct_site.kernel.rows import found
 
 PRECEDENCE = ("-priority", "-is_resumed", "backlog_turn", "id")
 
@@ -34,34 +34,27 @@ def _empty_pool(pool: Pool, cap: int, limits: Limits) -> PoolRoom:
     return PoolRoom(pool, cap, reserved=reserved, most_backlog=backlog_share(cap, limits.backlog_percent))
 
 
+def limits_now() -> Limits:
+    """The one row, past the ORM: it is asked for before every admission."""
+    return found(Limits, "id = 1", [])[0]
+
+
+_IN_USE = """
+    SELECT h.pool, SUM(h.units), SUM(CASE WHEN h.is_reserved_class THEN 0 ELSE h.units END),
+        SUM(CASE WHEN s.backlog_turn > 0 THEN h.units ELSE 0 END)
+    FROM agents_slotholder h JOIN agents_startrequest s ON s.id = h.start_id GROUP BY h.pool
+"""
+
+
 def read_room(limits: Limits) -> Room:
     """The room as the holder rows say; exact under the capacity lock, a hint without it."""
     room = empty_room(limits)
-    counted = (
-        SlotHolder.objects.order_by()
-        .values("pool")
-        .annotate(
-            all=Sum("units"),
-            low=Sum("units", filter=Q(is_reserved_class=False)),
-            backlog=Sum("units", filter=Q(start__backlog_turn__gt=0)),
-        )
-    )
-    for row in counted:
-        pool = room.pools[Pool(row["pool"])]
-        pool.used, pool.used_low, pool.used_backlog = row["all"] or 0, row["low"] or 0, row["backlog"] or 0
+    with connection.cursor() as cursor:
+        cursor.execute(_IN_USE)
+        for name, used, low, backlog in cursor.fetchall():
+            pool = room.pools[Pool(name)]
+            pool.used, pool.used_low, pool.used_backlog = int(used), int(low), int(backlog)
     return room
-
-
-def ready(now: datetime) -> QuerySet[StartRequest]:
-    """Waiting starts whose time has come, by precedence. What has expired is not ready.
-
-    In an admission the first of a backlog goes before fresh ones while none of it is at work; see ``goes_first``.
-    """
-    return StartRequest.objects.filter(
-        Q(not_before=None) | Q(not_before__lte=now),
-        Q(expires_at=None) | Q(expires_at__gt=now),
-        status=StartStatus.WAITING,
-    ).order_by(*PRECEDENCE)
 
 
 def need_of(start: StartRequest, limits: Limits) -> Need:
@@ -73,15 +66,9 @@ def need_of(start: StartRequest, limits: Limits) -> Need:
     )
 
 
-def starts_under_key(key: str) -> int:
-    """How many starts of one key hold slots."""
-    return StartRequest.objects.filter(concurrency_key=key, status=StartStatus.ADMITTED).count()
-
-
 def slots() -> list[PoolSlots]:
     """Both pools as the status page shows them."""
-    found = []
-    for pool, room in read_room(Limits.objects.get(pk=1)).pools.items():
-        kept = room.free - room.free_low
-        found.append(PoolSlots(pool=pool, limit=room.limit, busy=room.used, free=room.free_low, kept=kept))
-    return found
+    return [
+        PoolSlots(pool=pool, limit=room.limit, busy=room.used, free=room.free_low, kept=room.free - room.free_low)
+        for pool, room in read_room(limits_now()).pools.items()
+    ]

@@ -1,18 +1,23 @@
 """Who waits for a start, at which position, and why, in words."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
+from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Coalesce
 
-from agents.capacity import Need, PoolRoom, Room, goes_first, key_is_full
-from agents.enums import Pool, StartStatus
+from agents.capacity import Need, PoolRoom, Room
+from agents.enums import StartStatus
 from agents.models import Limits, StartRequest
-from agents.selectors.capacity import PRECEDENCE, need_of, read_room, ready, starts_under_key
-from agents.starts import held_by
+from agents.selectors.capacity import PRECEDENCE, limits_now, need_of, read_room
+from agents.selectors.gate import NOUNS, Gate, moment
+from agents.selectors.lines import LEVELS, Ageing, Lines, Place
 
-NOUNS = {Pool.AGENTS: "agent", Pool.WORKSPACES: "workspace"}
 _BEHIND = "; its event was old, so fresh ones of its priority go first"
+_NOBODY = Q(pk__in=[])
+_EVERYBODY = ~_NOBODY
 OPEN = (StartStatus.WAITING, StartStatus.PARKED)
 
 
@@ -32,85 +37,92 @@ class Waiting:
 
 def queue(*, now: datetime, limit: int = 100) -> list[Waiting]:
     """The first ``limit`` that wait: the ready ones by precedence, then those held back otherwise."""
-    limits = Limits.objects.get(pk=1)
-    room = read_room(limits)
+    limits = limits_now()
+    room, gate = read_room(limits), Gate(limits, now)
     found = []
     position = 0
-    for start in _in_order(now, room, limit):
-        reason = held_by(start) or _key_reason(start)
-        if not reason:
-            position += 1
-            reason = _capacity_reason(room, need_of(start, limits), limits)
-            found.append(Waiting(start, position, reason))
-        else:
-            found.append(Waiting(start, None, reason))
+    for start in islice(Lines(limits, room, now, page=limit, learn=gate.learn, is_all=True), limit):
+        block = gate.block(start)
+        position += block is None
+        reason = block.reason if block is not None else _capacity_reason(room, need_of(start, limits), limits)
+        found.append(Waiting(start, position if block is None else None, reason))
     rest = StartRequest.objects.filter(Q(status=StartStatus.PARKED) | Q(status=StartStatus.WAITING, not_before__gt=now))
-    later = rest.order_by(*PRECEDENCE)[: limit - len(found)]
-    return [*found, *(Waiting(start, None, _held_reason(start, now)) for start in later)]
+    later = list(rest.order_by(*PRECEDENCE)[: limit - len(found)])
+    gate.learn(later)
+    return [*found, *(Waiting(start, None, _held_reason(start, gate, now)) for start in later)]
 
 
 def waiting(start: StartRequest, *, now: datetime) -> Waiting | None:
     """Position and reason of one start; None when it waits no longer."""
     if start.status not in OPEN:
         return None
+    limits = limits_now()
+    gate = Gate(limits, now)
+    gate.learn([start])
+    block = gate.block(start)
     if start.status == StartStatus.PARKED or (start.not_before and start.not_before > now):
-        return Waiting(start, None, _held_reason(start, now))
-    reason = held_by(start) or _key_reason(start)
-    if reason:
-        return Waiting(start, None, reason)
-    limits = Limits.objects.get(pk=1)
+        return Waiting(start, None, _held_reason(start, gate, now))
+    if block is not None:
+        return Waiting(start, None, block.reason)
     room = read_room(limits)
-    return Waiting(start, _ahead(start, room, now) + 1, _capacity_reason(room, need_of(start, limits), limits))
+    ahead = _ahead(start, room, Ageing(limits, now), now)
+    return Waiting(start, ahead + 1, _capacity_reason(room, need_of(start, limits), limits))
 
 
-def _in_order(now: datetime, room: Room, limit: int) -> list[StartRequest]:
-    """The ready ones as an admission would look at them."""
-    found = list(ready(now)[:limit])
-    if not room.is_backlog_idle:
-        return found
-    head = _head_of_backlog(now)
-    if head is None:
-        return found
-    others = [start for start in found if start.pk != head.pk]
-    place = next((i for i, start in enumerate(others) if goes_first(head, start, room)), len(others))
-    return [*others[:place], head, *others[place:]][:limit]
+def _ahead(start: StartRequest, room: Room, ageing: Ageing, now: datetime) -> int:
+    """How many that are ready go before it, if all begin."""
+    ready = StartRequest.objects.filter(
+        Q(not_before=None) | Q(not_before__lte=now),
+        Q(expires_at=None) | Q(expires_at__gt=now),
+        status=StartStatus.WAITING,
+    ).annotate(since=Coalesce("not_before", "queued_at"))
+    place = ageing.place_of(start)
+    first = _first_of_backlog(ready, ageing) if room.is_backlog_idle else None
+    if first is None:
+        return ready.filter(_before(place, start.priority, ageing)).count()
+    if first.pk == start.pk:  # it goes before all that are fresh of its level
+        return ready.filter(_before(replace(place, turn=0, pk=0), start.priority, ageing)).count()
+    head = ageing.place_of(first)
+    is_passed = not place.turn and (head.raised, head.is_resumed) == (place.raised, place.is_resumed)
+    return ready.filter(_before(place, start.priority, ageing)).count() + is_passed
 
 
-def _ahead(start: StartRequest, room: Room, now: datetime) -> int:
-    """How many that are ready go before it."""
-    level = Q(priority=start.priority, is_resumed=start.is_resumed)
-    above = Q(priority__gt=start.priority)
-    if not start.is_resumed:
-        above |= Q(priority=start.priority, is_resumed=True)
-    same_turn = Q(backlog_turn=start.backlog_turn, pk__lt=start.pk)
-    before = above | level & (same_turn | Q(backlog_turn__lt=start.backlog_turn))
-    head = _head_of_backlog(now) if room.is_backlog_idle else None
-    if head is not None and head.pk == start.pk:
-        return ready(now).filter(above).count()
-    ahead = ready(now).filter(before).count()
-    is_passed = head is not None and not start.backlog_turn and _level(head) == _level(start)
-    return ahead + is_passed
+def _first_of_backlog(ready: QuerySet[Any], ageing: Ageing) -> StartRequest | None:
+    old = ready.filter(backlog_turn__gt=0)
+    heads = [old.filter(priority=priority).order_by(*PRECEDENCE).first() for priority in LEVELS]
+    places = {ageing.place_of(head): head for head in heads if head is not None}
+    return min(places.items(), key=lambda one: one[0].key(is_backlog_idle=True))[1] if places else None
 
 
-def _level(start: StartRequest) -> tuple[int, bool]:
-    return start.priority, start.is_resumed
+def _before(place: Place, own: int, ageing: Ageing) -> Q:
+    """Those that go before a place in the line of priority ``own``."""
+    found = _NOBODY
+    for priority in LEVELS:
+        found |= Q(priority=priority) & _before_in(priority, place, ageing, is_own=priority == own)
+    return found
 
 
-def _head_of_backlog(now: datetime) -> StartRequest | None:
-    return ready(now).filter(backlog_turn__gt=0).first()
+def _before_in(priority: int, place: Place, ageing: Ageing, *, is_own: bool) -> Q:
+    """Of one priority, those that go before a place. In its own line nobody overtakes."""
+    same_turn = Q(backlog_turn=place.turn, pk__lt=place.pk)
+    in_turn = Q(is_resumed=place.is_resumed) & (same_turn | Q(backlog_turn__lt=place.turn))
+    if not place.is_resumed:
+        in_turn |= Q(is_resumed=True)
+    most, lacking = ageing.most(priority), place.raised - priority
+    if is_own or lacking < 0:
+        return in_turn if is_own else _EVERYBODY
+    if lacking > most:
+        return _NOBODY
+    equal = Q(since__lte=ageing.since(lacking)) if lacking else _EVERYBODY
+    higher = Q(since__lte=ageing.since(lacking + 1)) if lacking < most else _NOBODY
+    return higher | (equal & in_turn)
 
 
-def _held_reason(start: StartRequest, now: datetime) -> str:
+def _held_reason(start: StartRequest, gate: Gate, now: datetime) -> str:
     if start.not_before and start.not_before > now:
-        shown = "%H:%M" if start.not_before.date() == now.date() else "%Y-%m-%d %H:%M"
-        return f"not before {start.not_before.strftime(shown)}"
-    return held_by(start) or _key_reason(start) or start.reason or "it is looked at next"
-
-
-def _key_reason(start: StartRequest) -> str:
-    if not start.concurrency_key or start.key_limit is None:
-        return ""
-    return key_is_full(starts_under_key(start.concurrency_key), start.key_limit)
+        return f"not before {moment(start.not_before, now)}"
+    block = gate.block(start)
+    return block.reason if block is not None else "it is looked at next"
 
 
 def _capacity_reason(room: Room, need: Need, limits: Limits) -> str:
@@ -119,10 +131,6 @@ def _capacity_reason(room: Room, need: Need, limits: Limits) -> str:
     full = room.full_of_backlog(need)
     if full:
         return _full_of_backlog(room.pools[full[0]])
-    too_large = room.never_fits(need)
-    if too_large is not None:
-        most = room.pools[too_large].most(is_high=need.is_high)
-        return f"it needs {need.units(too_large)} {NOUNS[too_large]} slots; at most {most} may be used"
     for pool, one in room.pools.items():
         if need.units(pool) and not one.fits(need.units(pool), is_high=need.is_high):
             return _full(one, limits) + (_BEHIND if need.is_backlog else "")

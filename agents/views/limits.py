@@ -9,10 +9,11 @@ from django.urls import reverse
 
 from accounts.operations import Operation
 from accounts.views.answers import done
-from accounts.views.base import PageView
+from accounts.views.base import PageView, SignedInView
 from agents.models import Limits
 from agents.services.admission import pause_all, resume_all, update_limits
 from agents.services.admission.limits import BOUNDS
+from agents.services.values import InvalidValue
 from dct_site.kernel.edits import EditConflict
 
 
@@ -33,10 +34,23 @@ class LimitsForm(forms.Form):
         "backlog_after_s", "A backlog begins at, in seconds", "What comes of events that had to wait longer."
     )
     backlog_percent = _whole("backlog_percent", "Held by a backlog at most, in percent", "The rest is for fresh work.")
+    ageing_s = _whole("ageing_s", "Waiting that raises a priority, in seconds", "By one, twice at most; 0: never.")
     is_paused = forms.BooleanField(
         label="Pause everything: nothing new starts", required=False, help_text="What runs goes on."
     )
+    pause_reason = forms.CharField(
+        label="Why", required=False, max_length=300, help_text="Shown under Status beside who paused it and when."
+    )
     version = forms.IntegerField(widget=forms.HiddenInput, min_value=1, max_value=2**31 - 1)
+
+
+class ResumeAll(SignedInView):
+    """Ends the pause of everything, by one click."""
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        self.require(Operation.SET_LIMITS)
+        resume_all(by=self.actor, now=self.now)
+        return done(request, "Starts go on.", reload=True)
 
 
 class LimitsPage(PageView):
@@ -45,7 +59,7 @@ class LimitsPage(PageView):
     operation = Operation.SET_LIMITS
     page = "status"
     template_name = "agents/limits.html"
-    names: ClassVar = (*BOUNDS, "is_paused", "version")
+    names: ClassVar = (*BOUNDS, "is_paused", "pause_reason", "version")
 
     def context(self, **kwargs: Any) -> dict[str, Any]:
         limits = Limits.objects.get(pk=1)
@@ -56,13 +70,19 @@ class LimitsPage(PageView):
         if not form.is_valid():
             return self.draw(self._shown(form), status=422)
         wanted = dict(form.cleaned_data)
-        is_paused, version = wanted.pop("is_paused"), wanted.pop("version")
+        is_paused, reason, version = (wanted.pop(name) for name in ("is_paused", "pause_reason", "version"))
         try:
             with transaction.atomic():
                 update_limits(by=self.actor, now=self.now, version=version, **wanted)
-                (pause_all if is_paused else resume_all)(by=self.actor, now=self.now)
+                if is_paused:
+                    pause_all(by=self.actor, now=self.now, reason=reason)
+                else:
+                    resume_all(by=self.actor, now=self.now)
         except EditConflict as conflict:
             form.add_error(None, str(conflict))
+            return self.draw(self._shown(form), status=422)
+        except InvalidValue as wrong:
+            form.add_error(wrong.field, str(wrong))
             return self.draw(self._shown(form), status=422)
         return done(request, "The limits are changed.", goto=reverse("status"))
 

@@ -2,7 +2,7 @@
 transaction.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Protocol, TypeVar
@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 from django.db import models, transaction
 
 from dct_site.kernel import journal
-from dct_site.kernel.rows import swap
+from dct_site.kernel.rows import swap, swap_many
 
 SYSTEM = "system"
 
@@ -103,6 +103,29 @@ def move(
     if not is_moved:
         raise LostRace(f"{row.MOVES.kind} {row.pk} is no longer {came_from}")
     return row
+
+
+def move_many(rows: Sequence[Row], to: str, *, now: datetime, journal_reason: str = "", **fields: Any) -> list[Row]:
+    """Move rows of one model and one status at once, with one statement and one for the journal; those that moved.
+
+    Whoever moved meanwhile is left out. Raises IllegalMove. Joins the caller's transaction.
+    """
+    if not rows:
+        return []
+    came_from = str(rows[0].status)
+    if not all(row.MOVES.allows(str(row.status), to) and row.status == came_from for row in rows):
+        raise IllegalMove(f"{rows[0].MOVES.kind}: not all of these may go from {came_from} to {to} together")
+    with transaction.atomic(savepoint=False):
+        stored = [_stored(row) for row in rows]
+        gone = swap_many(stored, {"status": to, **fields}, where={"status": came_from})
+        moved = [row for row in rows if row.pk in gone]
+        for row in moved:
+            row.status = to
+            for name, value in fields.items():
+                setattr(row, name, value)
+        told = (came_from, str(to), journal_reason, SYSTEM, now)
+        journal.write(*(journal.Line(row.MOVES.kind, row.pk, *told, row.journal_refs()) for row in moved))
+    return moved
 
 
 def born(*rows: Moving, now: datetime, reason: str = "", by: str = SYSTEM) -> None:

@@ -1,6 +1,5 @@
 """Admission: who starts, who waits, at which position and why."""
 
-import sys
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,16 +9,16 @@ from accounts.actor import Actor
 from accounts.models import AuditEntry
 from agents.enums import Pool, StartStatus
 from agents.models import SlotHolder, StartRequest
+from agents.selectors import lines
 from agents.selectors.queue import waiting
 from agents.services import admission
-from agents.starts import holds
+from agents.starts import Block, holds
 from dct_site.kernel.moves import LostRace
 from dct_site.kernel.wake import NullWake
 from tests.agents.handlers import RecordingHandler
 from tests.factories.agents import make_start, set_limits
 
 pytestmark = pytest.mark.django_db
-admitting = sys.modules["agents.services.admission.admit"]  # the package offers the function under this name
 
 
 def status_of(start: StartRequest) -> str:
@@ -155,10 +154,10 @@ def test_a_key_without_room_lets_nobody_in_and_wakes_nobody(
 def test_one_look_at_a_long_queue_is_bounded_and_the_next_goes_on_behind_it(
     handler: RecordingHandler, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(admitting, "PAGE", 2)
-    monkeypatch.setattr(admitting, "MOST_LOOKED_AT", 4)
+    monkeypatch.setattr(lines, "PAGE", 2)
+    monkeypatch.setattr(lines, "MOST_LOOKED_AT", 4)
     set_limits()
-    held = [make_start(subject, priority=9, concurrency_key=f"trigger:{subject}") for subject in range(1, 7)]
+    held = [make_start(subject, priority=9) for subject in range(1, 7)]
     handler.held = dict.fromkeys(range(1, 7), "the trigger is paused")
     make_start(7)
     assert [admission.admit(now=now), admission.admit(now=now)] == [0, 1]
@@ -192,37 +191,41 @@ def test_a_held_start_lets_others_of_its_key_pass(handler: RecordingHandler, now
 
 def test_a_held_start_is_parked_and_comes_back_when_the_hold_ends(handler: RecordingHandler, now: datetime) -> None:
     set_limits()
-    wish = make_start(1, concurrency_key="trigger:1")
+    wish = make_start(1)
     handler.held[1] = "the trigger is paused"
     assert admission.admit(now=now) == 0
     assert str(waiting(wish, now=now) or "") == "the trigger is paused"
     assert status_of(wish) == StartStatus.PARKED
-    assert admission.unpark(key="trigger:1", now=now) == 0
+    assert admission.unpark(key="kind:test", now=now) == 0
     handler.held.clear()
-    assert admission.unpark(key="trigger:1", now=now) == 1
+    assert admission.unpark(key="kind:test", now=now) == 1
     admission.admit(now=now)
     assert handler.started == [1]
 
 
-def test_a_held_start_without_a_key_waits_and_blocks_nobody(handler: RecordingHandler, now: datetime) -> None:
+def test_a_held_start_without_a_key_is_parked_and_blocks_nobody(handler: RecordingHandler, now: datetime) -> None:
     set_limits(max_agents=1)
     held = make_start(1, priority=9)
     make_start(2)
     handler.held[1] = "the trigger is paused"
     admission.admit(now=now)
     assert handler.started == [2]
-    assert status_of(held) == StartStatus.WAITING
+    assert (status_of(held), held.parked_for) == (StartStatus.PARKED, "kind:test")
 
 
 def test_a_hold_of_another_room_holds_every_kind_of_start(
     handler: RecordingHandler, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     set_limits()
-    monkeypatch.setitem(holds._entries, "test", lambda start: "no" if start.refs.get("thing") == 7 else "")
-    make_start(1, refs={"thing": 7})
+    block = Block("thing:7", "no")
+    monkeypatch.setitem(
+        holds._entries, "test", lambda wanted: {one.pk: block for one in wanted if one.refs.get("thing") == 7}
+    )
+    held = make_start(1, refs={"thing": 7})
     make_start(2, refs={"thing": 8})
     admission.admit(now=now)
     assert handler.started == [2]
+    assert (status_of(held), held.parked_for, held.reason) == (StartStatus.PARKED, "thing:7", "no")
 
 
 def test_nothing_starts_before_its_time(handler: RecordingHandler, now: datetime) -> None:

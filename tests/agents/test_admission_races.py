@@ -72,16 +72,21 @@ def test_a_wish_that_was_cancelled_while_it_expired_stays_cancelled(
 
 
 def test_a_start_that_was_cancelled_while_it_was_admitted_takes_no_slot(
-    now: datetime, handler: RecordingHandler, monkeypatch: pytest.MonkeyPatch
+    now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = (
         admission.request_start(kind="test", subject_id=subject, priority=5, now=now) for subject in (1, 2)
     )
 
-    def cancel_the_other(start: StartRequest, now: datetime) -> None:
-        admission.cancel_start(start=second, now=now, reason="not wanted")
+    admitting = sys.modules["agents.services.admission.admit"]
+    start = admitting._start
 
-    monkeypatch.setattr(handler, "on_admitted", cancel_the_other)
+    def cancel_the_other(*args: Any) -> Any:
+        monkeypatch.setattr(admitting, "_start", start)
+        admission.cancel_start(start=second, now=now, reason="not wanted")
+        return start(*args)
+
+    monkeypatch.setattr(admitting, "_start", cancel_the_other)
     assert admission.admit(now=now) == 1
     statuses = StartRequest.objects.order_by("subject_id").values_list("status", flat=True)
     assert list(statuses) == [StartStatus.ADMITTED, StartStatus.CANCELLED]

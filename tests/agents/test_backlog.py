@@ -1,6 +1,5 @@
 """What came of old events after an outage: behind fresh work, in its share, key after key, never starved."""
 
-import sys
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,6 +8,7 @@ import pytest
 from agents.capacity import backlog_share
 from agents.enums import Pool
 from agents.models import StartRequest
+from agents.selectors import lines
 from agents.selectors.backlog import backlog, turns_after
 from agents.selectors.queue import queue, waiting
 from agents.services import admission
@@ -17,7 +17,6 @@ from tests.agents.handlers import RecordingHandler
 from tests.factories.agents import make_agent, make_start, set_limits
 
 pytestmark = pytest.mark.django_db
-admitting = sys.modules["agents.services.admission.admit"]  # the package offers the function under this name
 
 
 def old(subject: int, turn: int = 1, **over: Any) -> StartRequest:
@@ -110,7 +109,7 @@ def test_what_waits_for_the_share_of_one_pool_does_not_hold_up_those_that_need_n
 def test_more_than_a_page_of_a_backlog_does_not_hide_what_is_fresh(
     handler: RecordingHandler, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(admitting, "PAGE", 3)
+    monkeypatch.setattr(lines, "PAGE", 3)
     set_limits(max_agents=4, backlog_percent=50)
     for subject in range(1, 9):
         old(subject)

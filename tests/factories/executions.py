@@ -13,10 +13,11 @@ from deliverables.models import Deliverable
 from tests.factories.accounts import make_user
 from tests.factories.agents import make_profile, set_limits
 from tests.factories.workspaces import make_item, make_template
+from triggers.documents import read
 from triggers.enums import TriggerStatus
 from triggers.models import Event, Execution, Trigger, TriggerRevision
 from triggers.services import steps
-from triggers.services.execution_start import EXECUTION_START
+from triggers.services.execution_start import EXECUTION_START, asked_by
 from triggers.services.launch import launch_some
 from workspaces.enums import TrustTier
 from workspaces.models import ContextItem, ItemState
@@ -107,9 +108,7 @@ def make_execution(
         subject_id=execution.pk,
         priority=execution.priority,
         now=now,
-        concurrency_key=f"trigger:{trigger.pk}",
-        key_limit=limits.get("max_concurrent"),
-        refs=execution.journal_refs(),
+        **asked_by(execution, limits=read(trigger.published.document).limits, connection_id=event.connection_id),
     )
     execution.save(update_fields=["start"])
     return execution

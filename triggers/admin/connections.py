@@ -89,13 +89,17 @@ class ConnectionAdmin(RoleAdmin):
         "config",
         "is_enabled",
         "is_paused",
+        "paused_by",
+        "paused_at",
+        "pause_reason",
+        "max_concurrent",
         "owner",
         "version",
         "created_at",
         "updated_at",
     )
     fields_to_add = ("name", "source", "tenant", "secret")
-    fields_to_change = ("name", "tenant", "config", "is_enabled", "is_paused", "secret")
+    fields_to_change = ("name", "tenant", "config", "is_enabled", "is_paused", "max_concurrent", "secret")
     inlines = (SecretInline, ListenerInline)
     actions = (
         act("Pause", _MANAGE, _set("is_paused", True), done="paused"),

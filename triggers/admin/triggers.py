@@ -68,6 +68,8 @@ class TriggerAdmin(RoleAdmin):
         "name",
         "status",
         "pause_reason",
+        "paused_by",
+        "paused_at",
         "priority",
         "owner",
         "draft",

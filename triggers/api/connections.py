@@ -71,6 +71,10 @@ class ConnectionSerializer(serializers.ModelSerializer[Connection]):
             "config",
             "is_enabled",
             "is_paused",
+            "paused_by",
+            "paused_at",
+            "pause_reason",
+            "max_concurrent",
             "owner",
             "owner_id",
             "endpoint",
@@ -109,6 +113,14 @@ class ConnectionChange(Input):
     secret = LineField(required=False, max_length=1000, trim_whitespace=False, write_only=True)
     is_enabled = serializers.BooleanField(required=False)
     is_paused = serializers.BooleanField(required=False)
+    pause_reason = LineField(required=False, allow_blank=True, max_length=300)
+    max_concurrent = WholeField(
+        required=False,
+        allow_null=True,
+        min_value=1,
+        max_value=connections.MOST_CONCURRENT,
+        help_text="How many runs that its events began may be at work at once.",
+    )
     endpoint = EndpointChange(required=False)
 
 

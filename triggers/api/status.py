@@ -22,6 +22,7 @@ from triggers.selectors import rates
 from triggers.selectors.backlog import oldest_at
 from triggers.selectors.executions import executions_visible_to
 from triggers.selectors.health import HEALTH_STATES, health
+from triggers.selectors.pauses import CONNECTION, EVERYTHING, TRIGGER, pauses
 
 SHOWN = 100
 STATES = [(state, state) for state in HEALTH_STATES]
@@ -63,6 +64,7 @@ class WaitingSerializer(serializers.Serializer[Any]):
     position = serializers.IntegerField(allow_null=True)
     reason = serializers.CharField()
     queued_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField(allow_null=True, help_text="When it ends without having begun.")
 
 
 class RatesSerializer(serializers.Serializer[Any]):
@@ -89,11 +91,23 @@ class BacklogSerializer(serializers.Serializer[Any]):
     through_s = serializers.IntegerField(allow_null=True)
 
 
+class PauseSerializer(serializers.Serializer[Any]):
+    """What holds starts back: everything, a connection or a trigger; who paused it, when and why."""
+
+    kind = serializers.ChoiceField(choices=[(kind, kind) for kind in (EVERYTHING, CONNECTION, TRIGGER)])
+    id = serializers.IntegerField(allow_null=True)
+    name = serializers.CharField()
+    by = serializers.CharField()
+    at = serializers.DateTimeField(allow_null=True)
+    reason = serializers.CharField()
+
+
 class StatusSerializer(serializers.Serializer[Any]):
     """The status. ``queue`` and ``listeners`` hold what the caller may see; ``backlog`` is null in quiet times."""
 
     health = HealthSerializer()
     is_paused = serializers.BooleanField()
+    pauses = PauseSerializer(many=True)
     slots = SlotsSerializer(many=True)
     queue = WaitingSerializer(many=True)
     backlog = BacklogSerializer(allow_null=True)
@@ -117,6 +131,7 @@ class StatusViewSet(OperationViewSet):
             {
                 "health": found if self.may(Operation.TRIAGE) else {**found, "reasons": None},
                 "is_paused": Limits.objects.get(pk=1).is_paused,
+                "pauses": PauseSerializer(pauses(user=self.user), many=True).data,
                 "slots": SlotsSerializer(slots(), many=True).data,
                 "queue": self._queue(),
                 "backlog": self._backlog(),
@@ -139,6 +154,7 @@ class StatusViewSet(OperationViewSet):
                 "position": one.position,
                 "reason": one.reason,
                 "queued_at": one.start.queued_at,
+                "expires_at": one.start.expires_at,
             }
             for one in mine
         ]

@@ -58,6 +58,8 @@ class TriggerSerializer(serializers.ModelSerializer[Trigger]):
             "owner",
             "owner_id",
             "pause_reason",
+            "paused_by",
+            "paused_at",
             "published_revision",
             "has_unpublished_changes",
             "listeners",

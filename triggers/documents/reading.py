@@ -39,6 +39,9 @@ class LimitsPart:
     max_queued: int | None = None
     queue_policy: QueuePolicy = QueuePolicy.SKIP
     max_concurrent: int | None = None
+    max_concurrent_per_item: int | None = None
+    max_per_hour: int | None = None
+    max_per_day: int | None = None
     max_attempts: int = 3
     deadline_s: int = 3600
     expires_s: int = 86_400

@@ -105,6 +105,9 @@ SCHEMA: dict[str, Any] = _object(
                 "max_queued": _whole(1, 10_000, nullable=True),
                 "queue_policy": {"enum": QueuePolicy.values},
                 "max_concurrent": _whole(1, 10_000, nullable=True),
+                "max_concurrent_per_item": _whole(1, 10_000, nullable=True),
+                "max_per_hour": _whole(1, 100_000, nullable=True),
+                "max_per_day": _whole(1, 1_000_000, nullable=True),
                 "max_attempts": _whole(1, 20, nullable=True),
                 "deadline_s": _whole(1, YEAR_S, nullable=True),
                 "expires_s": _whole(1, YEAR_S, nullable=True),
@@ -171,7 +174,7 @@ def shape_problems(document: Any) -> list[Problem]:
     if "conditions" in document:
         problems += validate_conditions(document["conditions"])
     if not wrongs:
-        problems += [*_listener_problems(document), *_deliverable_problems(document)]
+        problems += [*_listener_problems(document), *_deliverable_problems(document), *_limit_problems(document)]
     return problems
 
 
@@ -198,6 +201,22 @@ def _deliverable_problems(document: Mapping[str, Any]) -> Iterator[Problem]:
             words = f"{path}.target must be a path inside the workspace, such as feedback/report.md."
             yield Problem(f"{path}.target", "bad_path", words)
         yield from _rule_problems(part.get("rules") or {}, f"{path}.rules")
+
+
+# A limit, and one that it may not exceed: it could never be reached.
+_WITHIN = (
+    ("max_per_hour", "max_per_day", "it begins at most {most} runs a day"),
+    ("max_concurrent_per_item", "max_concurrent", "it has at most {most} runs at once"),
+)
+
+
+def _limit_problems(document: Mapping[str, Any]) -> Iterator[Problem]:
+    limits = document.get("limits") or {}
+    for name, other, words in _WITHIN:
+        value, most = limits.get(name), limits.get(other)
+        if value is not None and most is not None and value > most:
+            told = f"limits.{name} is {value}, and {words.format(most=most)} (limits.{other})."
+            yield Problem(f"limits.{name}", "out_of_range", f"{told} Lower it, or raise the other.")
 
 
 def _rule_problems(rules: Mapping[str, Any], path: str) -> Iterator[Problem]:

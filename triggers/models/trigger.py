@@ -31,6 +31,8 @@ class Trigger(models.Model):
     published = models.ForeignKey("TriggerRevision", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     listeners = models.ManyToManyField(ContextListener, through="TriggerListener", related_name="triggers")
     pause_reason = models.CharField(max_length=300, blank=True)
+    paused_by = models.CharField(max_length=150, blank=True, default="", db_default="")
+    paused_at = models.DateTimeField(null=True, blank=True)
     last_fired_at = models.DateTimeField(null=True, blank=True)
     deleted_at = models.DateTimeField(null=True, blank=True, help_text="Hidden and disabled; its history stays.")
     version = models.PositiveIntegerField(default=1)

@@ -58,7 +58,7 @@ def approve(*, execution: Execution, by: Actor, now: datetime) -> Execution:
             now=now,
             agents=1,
             workspaces=0,
-            refs=row.journal_refs(),
+            refs={**row.journal_refs(), "connection": row.event.connection_id},
         )
         go(row, ExecutionStatus.RUNNING, now=now, by=by.label, attention="", deadline_at=now + work_time(row))
         steps.end(row, StepName.DEPLOY, at=now)

@@ -10,6 +10,9 @@ from accounts.actor import Actor
 from accounts.enums import Source
 from accounts.models import Connection
 from accounts.services import audit
+from agents.selectors.gate import connection_key
+from agents.services.admission import lock_capacity, unpark
+from agents.services.values import InvalidValue
 from dct_site.kernel.edits import edit
 from triggers.conditions.schema import Problem
 from triggers.services import generation, mailboxes
@@ -17,7 +20,8 @@ from triggers.services.egress import SERVER, differs, guard
 from triggers.services.own_writes import check_own_actors
 from triggers.sources.email.settings import InvalidMailSettings, problems_of
 
-CHANGEABLE = frozenset({"name", "tenant", "config", "is_enabled", "is_paused"})
+CHANGEABLE = frozenset({"name", "tenant", "config", "is_enabled", "is_paused", "max_concurrent"})
+MOST_CONCURRENT = 10_000
 ANEW = "The stored password was given for another server. Enter it again."
 
 
@@ -28,30 +32,64 @@ def change_connection(
     now: datetime,
     version: int | None = None,
     password: str = "",
+    pause_reason: str = "",
     **fields: Any,
 ) -> Connection:
-    """Change name, tenant, config, is_enabled or is_paused, and a mailbox's ``password`` where one is given.
+    """Change name, tenant, config, is_enabled, is_paused or max_concurrent, and a mailbox's ``password`` where one is
+    given; ``pause_reason`` is kept with a pause.
 
-    A paused one is heard and decided, but nothing fires (``source_paused``); one that is not enabled is not heard.
-    Raises EditConflict where ``version`` is not the current one, IntegrityError where the owner has another connection
-    of that name, Denied where the configuration opens what is a Developer's to open, InvalidConfig where its own actors
-    are no names, and InvalidMailSettings where a mailbox cannot be reached by it or moves to another server without its
+    A paused one is heard and decided, but nothing fires (``source_paused``), and after the commit nothing starts that
+    waits because of it; one that is not enabled is not heard. Raises InvalidValue for a max_concurrent out of bounds,
+    EditConflict where ``version`` is not the current one, IntegrityError where the owner has another connection of that
+    name, Denied where the configuration opens what is a Developer's to open, InvalidConfig where its own actors are no
+    names, and InvalidMailSettings where a mailbox cannot be reached by it or moves to another server without its
     password.
     """
     if unknown := fields.keys() - CHANGEABLE:
         raise TypeError(f"not fields of a connection that may be changed: {sorted(unknown)}")
+    _check_most(fields.get("max_concurrent"))
     changed = {name: value for name, value in fields.items() if getattr(connection, name) != value}
     before = {name: getattr(connection, name) for name in changed}
     if "config" in changed:
         _configurable(connection, changed["config"], by=by, password=password)
     with transaction.atomic():
         generation.bump()
-        edit(connection, version=version, updated_at=now, **changed)
+        if changed.keys() & {"is_paused", "max_concurrent"}:
+            lock_capacity()  # with it in hand no start is half-way
+        edit(connection, version=version, updated_at=now, **changed, **_pause(changed, by, now, pause_reason))
         if changed:
-            audit.record(by=by, action="connection.changed", obj=connection, now=now, before=before, after=changed)
+            told = {"reason": connection.pause_reason} if changed.get("is_paused") and connection.pause_reason else {}
+            after = {**changed, **told}
+            audit.record(by=by, action="connection.changed", obj=connection, now=now, before=before, after=after)
+            unpark(key=connection_key(connection.pk), now=now)
         if password:
             mailboxes.change_password(connection=connection, password=password, by=by, now=now)
     return connection
+
+
+def pause_connection(*, connection: Connection, by: Actor, now: datetime, reason: str = "") -> Connection:
+    """Its events go on being accepted and decided; nothing fires or starts because of them."""
+    return change_connection(connection=connection, by=by, now=now, is_paused=True, pause_reason=reason)
+
+
+def resume_connection(*, connection: Connection, by: Actor, now: datetime) -> Connection:
+    """What waited starts again; what was suppressed meanwhile fires only by replay."""
+    return change_connection(connection=connection, by=by, now=now, is_paused=False)
+
+
+def _pause(changed: Mapping[str, Any], by: Actor, now: datetime, reason: str) -> dict[str, Any]:
+    """Who paused it, when and why, where that changes."""
+    if "is_paused" not in changed:
+        return {}
+    if not changed["is_paused"]:
+        return {"paused_by": "", "paused_at": None, "pause_reason": ""}
+    return {"paused_by": by.label[:150], "paused_at": now, "pause_reason": reason.strip()[:300]}
+
+
+def _check_most(value: Any) -> None:
+    if value is not None and (type(value) is not int or not 1 <= value <= MOST_CONCURRENT):
+        words = f"The runs at once must be a whole number from 1 to {MOST_CONCURRENT}, or empty for no limit."
+        raise InvalidValue("max_concurrent", words)
 
 
 def _configurable(connection: Connection, config: Mapping[str, Any], *, by: Actor, password: str) -> None:

@@ -16,7 +16,7 @@ from triggers.services.decide_answers import Answer, Planned
 from triggers.services.decide_bounds import Work
 from triggers.services.decide_plan import Plan
 from triggers.services.decide_sql import mark_fired
-from triggers.services.execution_start import EXECUTION_START, start_key
+from triggers.services.execution_start import EXECUTION_START, asked_by
 
 MOST_NAMED = 50
 _DECIDED = (
@@ -130,14 +130,12 @@ def _ask_for_starts(plan: Plan, begun: list[Execution]) -> None:
             subject_id=execution.pk,
             priority=execution.priority,
             queued_at=plan.now,
-            concurrency_key=start_key(execution.trigger_id),
-            key_limit=answer.candidate.document.limits.max_concurrent,
             not_before=execution.not_before,
             expires_at=execution.expires_at,
             backlog_turn=answer.backlog_turn,
-            refs=execution.journal_refs(),
+            **asked_by(execution, limits=answer.candidate.document.limits, connection_id=one.event.connection_id),
         )
-        for execution, (_, answer) in zip(begun, plan.begun, strict=True)
+        for execution, (one, answer) in zip(begun, plan.begun, strict=True)
     ]
     for execution, start in zip(begun, request_starts(wishes=wishes, now=plan.now), strict=True):
         execution.start_id = start.pk

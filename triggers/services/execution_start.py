@@ -1,8 +1,14 @@
 """What admission does to an execution: it starts, it is held back while its trigger is paused, or its time is over."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
+from accounts.models import Connection
 from agents.models import StartRequest
+from agents.selectors.gate import connection_key, item_key
+from agents.starts import Block
+from triggers.documents import LimitsPart
 from triggers.enums import ExecutionStatus, TriggerStatus
 from triggers.models import Execution, Trigger
 from triggers.services import steps
@@ -21,6 +27,21 @@ _HELD = {
 def start_key(trigger_id: int) -> str:
     """The key under which the starts of one trigger are counted and parked."""
     return f"trigger:{trigger_id}"
+
+
+def asked_by(execution: Execution, *, limits: LimitsPart, connection_id: int) -> dict[str, Any]:
+    """What the start of an execution says of its keys and limits, for a ``StartRequest`` of it."""
+    item_id = execution.item_id_at_start
+    return {
+        "concurrency_key": start_key(execution.trigger_id),
+        "key_limit": limits.max_concurrent,
+        "per_hour": limits.max_per_hour,
+        "per_day": limits.max_per_day,
+        "item_key": item_key(item_id) if item_id is not None else "",
+        "item_limit": limits.max_concurrent_per_item if item_id is not None else None,
+        "connection_key": connection_key(connection_id),
+        "refs": {**execution.journal_refs(), "connection": connection_id},
+    }
 
 
 class ExecutionStart:
@@ -62,12 +83,26 @@ def work_time(execution: Execution) -> timedelta:
     return timedelta(seconds=limits.get("deadline_s") or DEADLINE_S)
 
 
-def held_by_trigger(start: StartRequest) -> str:
-    """Why the trigger behind a start of any kind holds it back; empty when it does not (or there is none)."""
-    trigger_id = start.refs.get("trigger")
-    if trigger_id is None:
-        return ""
-    found = Trigger.objects.filter(pk=trigger_id).values_list("status", "deleted_at").first()
-    if found is None or found[1] is not None:
-        return "its trigger was deleted"
-    return _HELD.get(TriggerStatus(found[0]), "")
+def held_by_trigger(wanted: Sequence[StartRequest]) -> dict[int, Block]:
+    """What the triggers behind starts of any kind hold back, by primary key."""
+    ids = {start.pk: trigger for start in wanted if (trigger := start.refs.get("trigger")) is not None}
+    if not ids:
+        return {}
+    stored = Trigger.objects.filter(pk__in=set(ids.values()), deleted_at=None).order_by().values_list("pk", "status")
+    reasons = dict.fromkeys(ids.values(), "its trigger was deleted")
+    reasons |= {pk: _HELD.get(TriggerStatus(status), "") for pk, status in stored}
+    return {pk: Block(start_key(trigger), reasons[trigger]) for pk, trigger in ids.items() if reasons[trigger]}
+
+
+def held_by_connection(wanted: Sequence[StartRequest]) -> dict[int, Block]:
+    """What waits for a start because of an event of a connection that is paused, by primary key."""
+    ids = {start.pk: connection for start in wanted if (connection := start.refs.get("connection")) is not None}
+    if not ids:
+        return {}
+    paused = Connection.objects.filter(pk__in=set(ids.values()), is_paused=True).order_by()
+    names = dict(paused.values_list("pk", "name"))
+    return {
+        pk: Block(connection_key(connection), f"its connection is paused: {names[connection]}")
+        for pk, connection in ids.items()
+        if connection in names
+    }

@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from agents.services import admission
+from triggers.documents import read
 from triggers.enums import ExecutionStatus
 from triggers.models import Execution
 from triggers.services import steps
 from triggers.services.execution_moves import go
-from triggers.services.execution_start import EXECUTION_START, start_key, work_time
+from triggers.services.execution_start import EXECUTION_START, asked_by, work_time
 from triggers.services.launch_lease import Lease
 from triggers.services.slots import give_back_everything
 from workspaces.services import lifecycle
@@ -71,18 +72,19 @@ def _fail(lease: Lease, execution: Execution, reason: str, at: datetime) -> None
 
 def _queue_again(lease: Lease, execution: Execution, reason: str, at: datetime) -> None:
     not_before = at + backoff(execution.attempt)
-    limits = execution.revision.document.get("limits") or {}
     start = admission.request_start(
         kind=EXECUTION_START,
         subject_id=execution.pk,
         priority=execution.priority,
         now=at,
-        concurrency_key=start_key(execution.trigger_id),
-        key_limit=limits.get("max_concurrent"),
         not_before=not_before,
-        refs=execution.journal_refs(),
         is_resumed=True,
         backlog_turn=execution.start.backlog_turn if execution.start is not None else 0,
+        **asked_by(
+            execution,
+            limits=read(execution.revision.document).limits,
+            connection_id=execution.event.connection_id,
+        ),
     )
     go(
         execution,

@@ -76,11 +76,17 @@ def delete_trigger(*, trigger: Trigger, by: Actor, now: datetime) -> Trigger:
 
 
 def set_standing(
-    *, trigger: Trigger, to: TriggerStatus, at_generation: int, now: datetime, reason: str, by: Actor, **fields: Any
+    *, trigger: Trigger, to: TriggerStatus, at_generation: int, now: datetime, reason: str, by: Actor
 ) -> None:
     """Move a locked trigger (where it does move) and note how it stands from this generation on."""
     if trigger.status != to:
-        moves.move(trigger, to, now=now, reason=reason, by=by.label, updated_at=now, **fields)
+        is_pause = to == TriggerStatus.PAUSED
+        told: dict[str, Any] = {
+            "pause_reason": reason[:300] if is_pause else "",
+            "paused_by": by.label[:150] if is_pause else "",
+            "paused_at": now if is_pause else None,
+        }
+        moves.move(trigger, to, now=now, reason=reason, by=by.label, updated_at=now, **told)
         if to == TriggerStatus.ACTIVE:
             # What waited behind the pause goes back into the queue, or it would wait for the next sweep.
             unpark(key=start_key(trigger.pk), now=now)
@@ -112,7 +118,6 @@ def _stand(trigger: Trigger, to: TriggerStatus, *, by: Actor, now: datetime, rea
         if row.published_id is None and to != TriggerStatus.DISABLED:
             raise NotPublished
         before = {"status": row.status}
-        pause_reason = reason[:300] if to == TriggerStatus.PAUSED else ""
         set_standing(
             trigger=row,
             to=to,
@@ -120,7 +125,6 @@ def _stand(trigger: Trigger, to: TriggerStatus, *, by: Actor, now: datetime, rea
             now=now,
             reason=reason,
             by=by,
-            pause_reason=pause_reason,
         )
         after = {"status": to.value, **({"reason": reason} if reason else {})}
         audit.record(by=by, action=_VERBS[to], obj=row, now=now, before=before, after=after)

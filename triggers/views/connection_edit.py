@@ -28,6 +28,7 @@ from triggers.views.connections import NewSecret, connections_visible_to
 EVENTS_URL = "/api/v1/events/"
 ENDPOINT = ("verification", "signature_header", "timestamp_header", "id_header", "id_path", "allowed_actors")
 MAIL = ("host", "port", "security", "username", "folder", "address", "authserv_id", "allowed_actors", *OPENINGS)
+STANDS = ("name", "tenant", "max_concurrent", "is_paused", "is_enabled")
 HELP: Mapping[str, Sequence[str]] = {
     Source.GITHUB: (
         "Saving makes an address and a secret. Enter both at GitHub: repository, Settings, Webhooks, Add webhook.",
@@ -145,7 +146,7 @@ class EditConnection(_ConnectionForm):
         if row.source not in FORMS:
             raise Http404
         endpoint = getattr(row, "endpoint", None)
-        initial = {"name": row.name, "tenant": row.tenant, "is_paused": row.is_paused, "is_enabled": row.is_enabled}
+        initial = {name: getattr(row, name) for name in (*STANDS, "pause_reason")}
         initial |= row.config | ({name: getattr(endpoint, name) for name in ENDPOINT} if endpoint else {})
         form = FORMS[row.source][1](data, initial=initial)
         form.fields["version"] = forms.IntegerField(widget=forms.HiddenInput, initial=row.version)
@@ -154,7 +155,8 @@ class EditConnection(_ConnectionForm):
     def saved(self, form: Any, **kwargs: Any) -> HttpResponse:
         row, values = self._row(kwargs["pk"]), dict(form.cleaned_data)
         version, password = values.pop("version"), values.pop("password", "")
-        standing = {name: values[name] for name in ("name", "tenant", "is_paused", "is_enabled") if name in values}
+        standing = {name: values[name] for name in STANDS if name in values}
+        reason = values.pop("pause_reason", "")
         endpoint = WebhookEndpoint.objects.filter(connection=row).first()
         if endpoint is None:
             standing["config"] = _mail_config(row, values)
@@ -162,7 +164,13 @@ class EditConnection(_ConnectionForm):
             standing["config"] = _own_config(row.config, values[OWN_ACTORS])
         with _said_at_fields(), _unique_name(), transaction.atomic():
             change_connection(
-                connection=row, by=self.actor, now=self.now, version=version, password=password, **standing
+                connection=row,
+                by=self.actor,
+                now=self.now,
+                version=version,
+                password=password,
+                pause_reason=reason,
+                **standing,
             )
             if endpoint is not None:
                 told = {name: values[name] for name in ENDPOINT if name in values}

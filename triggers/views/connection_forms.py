@@ -5,11 +5,12 @@ from typing import Any
 from django import forms
 
 from triggers.enums import Verification
+from triggers.services.connections import MOST_CONCURRENT
 from triggers.sources.email.settings import Security
 
 SIGNED = ("verification", "signature_header", "timestamp_header", "id_header", "id_path")
 SIGNING_IN = ("host", "port", "security", "username", "password", "folder", "address", "authserv_id")
-STANDING = ("is_paused", "is_enabled", "allow_private", "allow_plain")
+STANDING = ("max_concurrent", "is_paused", "pause_reason", "is_enabled", "allow_private", "allow_plain")
 PASSWORD = forms.PasswordInput(attrs={"autocomplete": "new-password"})
 
 
@@ -40,8 +41,18 @@ class ConnectionForm(forms.Form):
 class StandingForm(forms.Form):
     """How a connection that exists stands."""
 
+    max_concurrent = forms.IntegerField(
+        label="Runs at once",
+        required=False,
+        min_value=1,
+        max_value=MOST_CONCURRENT,
+        help_text="Of those that its events began; the others wait. Empty is no limit.",
+    )
     is_paused = forms.BooleanField(
-        label="Paused", required=False, help_text="It is heard and decided, but nothing of it fires."
+        label="Paused", required=False, help_text="It is heard and decided, but nothing of it fires or starts."
+    )
+    pause_reason = forms.CharField(
+        label="Why", required=False, max_length=300, help_text="Shown under Status beside who paused it and when."
     )
     is_enabled = forms.BooleanField(label="Switched on", required=False, help_text="Off: it is not heard at all.")
 

@@ -18,6 +18,7 @@ from dct_site.kernel.rest.problems import Problem
 from triggers.models import ContextListener, WebhookEndpoint
 from triggers.selectors.listeners import heard_at, listeners_visible_to
 from triggers.services import endpoints
+from triggers.services.connections import pause_connection, resume_connection
 from triggers.services.listeners import NotPolled, poll_now
 from triggers.views.addresses import public_url
 from triggers.views.cards import shown_listener
@@ -129,3 +130,24 @@ def _address(row: Connection) -> str:
     if row.source == Source.EMAIL:
         return f"{config.get('username', '')} at {config.get('host', '')}:{config.get('port', '')}"
     return row.tenant
+
+
+class Pause(SignedInView):
+    """Its events are accepted and decided, and nothing fires or starts because of them."""
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        row = self.find(connections_visible_to(self.user), pk=pk)
+        self.require(Operation.MANAGE_CONNECTIONS, row)
+        pause_connection(connection=row, by=self.actor, now=self.now, reason=request.POST.get("reason", ""))
+        text = f"{row.name} is paused. Its events are accepted and decided, and nothing of them starts."
+        return done(request, text, tone="off", undo=reverse("connection-resume", args=[row.pk]))
+
+
+class Resume(SignedInView):
+    """What waits because of its events starts again."""
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        row = self.find(connections_visible_to(self.user), pk=pk)
+        self.require(Operation.MANAGE_CONNECTIONS, row)
+        resume_connection(connection=row, by=self.actor, now=self.now)
+        return done(request, f"{row.name} goes on. What it missed fires only by replay.", reload=True)

@@ -19,7 +19,7 @@ MOST_DELIVERABLES = 50
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}\Z")
 _LIMITS = (
     *("cooldown_s", "rate_limit", "rate_window_s", "storm_limit", "max_queued", "max_concurrent", "max_attempts"),
-    *("deadline_s", "expires_s", "stale_after_s"),
+    *("max_concurrent_per_item", "max_per_hour", "max_per_day", "deadline_s", "expires_s", "stale_after_s"),
 )
 _POLICIES = ("cooldown_policy", "overlap", "queue_policy", "late")
 _RULES = ("min_size", "max_size")

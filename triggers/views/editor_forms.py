@@ -91,6 +91,17 @@ class LimitsPart(forms.Form):
     max_concurrent = forms.IntegerField(
         label="At once", required=False, help_text="How many of its runs; empty is no limit."
     )
+    max_concurrent_per_item = forms.IntegerField(
+        label="At once for one item",
+        required=False,
+        help_text="It waits while its item has so many runs, of any trigger; empty is no limit.",
+    )
+    max_per_hour = forms.IntegerField(
+        label="Begin within an hour", required=False, help_text="At most so many; the others wait. Empty is no limit."
+    )
+    max_per_day = forms.IntegerField(
+        label="Begin within a day", required=False, help_text="At most so many; the others wait. Empty is no limit."
+    )
     max_attempts = forms.IntegerField(
         label="Attempts", required=False, help_text="How often a run that fails is tried."
     )

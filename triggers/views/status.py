@@ -1,12 +1,13 @@
 """How DCT stands: health with its reasons, slots, what runs, who waits and why, the listeners."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar
 
 from django.db.models import Count, Q
 from django.urls import NoReverseMatch, reverse
 
+from accounts.models import Connection
 from accounts.operations import Operation
 from accounts.views.base import PageView
 from agents.capacity import reserved_share
@@ -16,16 +17,19 @@ from agents.selectors.backlog import backlog
 from agents.selectors.capacity import PoolSlots, slots
 from agents.selectors.queue import Waiting, queue
 from triggers.enums import ExecutionStatus, ListenerStatus
-from triggers.models import ContextListener, Event, Execution, PendingDelivery
+from triggers.models import ContextListener, Event, Execution, PendingDelivery, Trigger
 from triggers.selectors import rates
 from triggers.selectors.backlog import count_words, oldest_at, pace_words
 from triggers.selectors.executions import executions_visible_to
 from triggers.selectors.health import Health, health
 from triggers.selectors.listeners import listeners_visible_to
+from triggers.selectors.pauses import CONNECTION, EVERYTHING, TRIGGER, Pause, pauses
 from triggers.views.executions import row_of
 from triggers.views.links import execution_number, execution_title, item_label
+from triggers.views.rights import allowed_ids
 
 SHOWN = 100
+PARTS = ("health", "pauses", "running", "queue", "slots", "listeners")
 DAY = timedelta(days=1)
 _WORDS = {"healthy": "Work flows", "warning": "Work flows", "error": "Something does not work"}
 _RUNNING = (
@@ -50,7 +54,7 @@ class StatusPage(PageView):
     page = "status"
     template_name = "triggers/status.html"
     parts: ClassVar = {
-        **{name: f"triggers/_{name}.html" for name in ("health", "running", "queue", "slots", "listeners")},
+        **{name: f"triggers/_{name}.html" for name in PARTS},
         "health_link": "components/health_link.html",
     }
 
@@ -60,6 +64,7 @@ class StatusPage(PageView):
             return {}
         wanted = {
             "health": self._health,
+            "pauses": self._pauses,
             "running": self._running,
             "queue": self._queue,
             "slots": self._slots,
@@ -100,6 +105,19 @@ class StatusPage(PageView):
             _figure("Succeeded, 1 h", hour["succeeded"], "with proof", f"{executions}?status=succeeded"),
             _figure("Failed, 1 h", hour["failed"], "or out of time", f"{executions}?status=failed"),
         ]
+
+    def _pauses(self) -> dict[str, Any]:
+        found = pauses(user=self.user)
+        ids = {
+            kind: {one.id for one in found if one.kind == kind and one.id is not None} for kind in (CONNECTION, TRIGGER)
+        }
+        sources, triggers = Connection.objects.all(), Trigger.objects.all()
+        allowed: dict[str, Collection[int | None]] = {
+            EVERYTHING: [None] if self.may(Operation.SET_LIMITS) else [],
+            CONNECTION: allowed_ids(self.user, Operation.MANAGE_CONNECTIONS, sources, among=ids[CONNECTION]),
+            TRIGGER: allowed_ids(self.user, Operation.MANAGE_TRIGGERS, triggers, among=ids[TRIGGER]),
+        }
+        return {"pauses": [_paused(one, may_resume=one.id in allowed[one.kind]) for one in found]}
 
     def _running(self) -> dict[str, Any]:
         rows = executions_visible_to(user=self.user).filter(status__in=_RUNNING)[:SHOWN]
@@ -191,6 +209,16 @@ def _figure(name: str, value: int, words: str, url: str) -> dict[str, str]:
     return {"name": name, "value": f"{value:,}", "words": words, "url": url}
 
 
+def _paused(pause: Pause, *, may_resume: bool) -> dict[str, Any]:
+    pages = {EVERYTHING: ("limits", "limits-resume"), CONNECTION: ("connection", "connection-resume")}
+    page, resume = pages.get(pause.kind, ("trigger", "trigger-resume"))
+    args = [] if pause.id is None else [pause.id]
+    act = {"label": "Resume", "url": reverse(resume, args=args)} if may_resume else None
+    # A trigger's page is for all who see it; the other two for those who may change them.
+    url = reverse(page, args=args) if may_resume or pause.kind == TRIGGER else ""
+    return {"title": pause.name, "url": url, "reason": pause.reason, "by": pause.by, "at": pause.at, "act": act}
+
+
 def _waiting(one: Waiting, execution: Execution) -> dict[str, Any]:
     return {
         "position": one.position or "",
@@ -199,6 +227,7 @@ def _waiting(one: Waiting, execution: Execution) -> dict[str, Any]:
         "priority": one.start.priority,
         "because": one.reason,
         "since": one.start.queued_at,
+        "expires_at": one.start.expires_at,
     }
 
 

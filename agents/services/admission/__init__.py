@@ -4,12 +4,14 @@ from agents.services.admission.admit import admit
 from agents.services.admission.expiry import expire_starts, sweep_parked
 from agents.services.admission.limits import pause_all, resume_all, update_limits
 from agents.services.admission.lock import lock_capacity
+from agents.services.admission.parking import unpark
 from agents.services.admission.requests import cancel_start, request_start, request_starts
-from agents.services.admission.slots import holds_slot, release, unpark
-from agents.starts import AGENT_START, StartHandler, held_by, holds, starts
+from agents.services.admission.slots import holds_slot, release
+from agents.starts import AGENT_START, Block, StartHandler, held_by, holds, starts
 
 __all__ = [
     "AGENT_START",
+    "Block",
     "StartHandler",
     "admit",
     "cancel_start",

@@ -1,46 +1,59 @@
 """Says when a start may begin: strictly by priority, resumed ones first, then in the order of arrival.
 
-What came of old events after an outage goes after fresh ones of its priority and may hold a share of the slots only.
+Waiting raises a priority by two at most. What came of old events after an outage goes after fresh ones of its priority
+and may hold a share of the slots only.
 """
 
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import structlog
 from django.db import transaction
 
-from agents.capacity import Need, Room, goes_first, key_is_full
+from agents.capacity import Need, Room
 from agents.enums import Pool, StartStatus
 from agents.models import Limits, SlotHolder, StartRequest
-from agents.selectors.capacity import need_of, read_room, ready, starts_under_key
+from agents.selectors.capacity import limits_now, need_of, read_room
+from agents.selectors.gate import Gate
+from agents.selectors.lines import Lines, is_any_ready
 from agents.services.admission.lock import lock_capacity
-from agents.starts import AGENT_START, held_by, starts
+from agents.services.admission.parking import park
+from agents.starts import AGENT_START, Block, starts
 from dct_site.kernel import moves, wake
 from dct_site.kernel.crashpoints import crashpoint
-from dct_site.kernel.rows import insert
+from dct_site.kernel.rows import append
 
 log = structlog.get_logger(__name__)
 
-PAGE = 200
-MOST_LOOKED_AT = 2_000  # in one pass; what was parked is out of the way of the next
 BROKEN_WAIT = timedelta(seconds=30)
+MOST_PASSES = 20  # under one lock; each but the last took one that cannot start out of the way
+
+Picked = tuple[StartRequest, Need]
 
 
 def admit(*, now: datetime, limit: int = 50) -> int:
     """Start up to ``limit`` of those that wait and fit. Returns how many.
 
     Looks without the lock first. A pool that a start of higher precedence waits for is closed to those behind it;
-    whoever is blocked by a key or a hold is parked, out of the ready index.
+    whoever is kept back by something of its own is parked, out of the ready index.
     """
-    limits = Limits.objects.get(pk=1)
-    if limits.is_paused or not read_room(limits).has_room or not ready(now).exists():
+    limits = limits_now()
+    if limits.is_paused or not (room := read_room(limits)).has_room or not is_any_ready(room, now):
         return 0
     with transaction.atomic():
         limits = lock_capacity()
         if limits.is_paused:
             return 0
-        return _Pass(limits, now).run(limit)
+        admitted = 0
+        for _ in range(MOST_PASSES):
+            look = _Pass(limits, now)
+            wanted = look.pick(limit - admitted)
+            begun = _start(wanted, look.room, now)
+            admitted += begun
+            if begun == len(wanted):
+                break
+        return admitted
 
 
 class _Pass:
@@ -50,146 +63,93 @@ class _Pass:
         self.limits = limits
         self.now = now
         self.room: Room = read_room(limits)
-        self.keys: dict[str, int] = {}
-        self.passed_over: list[int] = []
+        self.gate = Gate(limits, now)
         self.full_of_backlog: set[Pool] = set()
+        self.parked: dict[Block, list[StartRequest]] = defaultdict(list)
 
-    def run(self, limit: int) -> int:
-        admitted = 0
-        for start in self._in_order():
-            admitted += self._look_at(start)
-            if admitted >= limit or not self.room.has_room:
+    def pick(self, limit: int) -> list[Picked]:
+        """Who starts. Parks those that something of their own keeps back."""
+        picked: list[Picked] = []
+        for start in Lines(self.limits, self.room, self.now, page=limit + 1, learn=self.gate.learn):
+            need = need_of(start, self.limits)
+            if self._may_start(start, need):
+                self.room.take(need)
+                self.gate.take(start)
+                picked.append((start, need))
+            if len(picked) >= limit or not self.room.has_room:
                 break
-        return admitted
+        for block, parked in self.parked.items():
+            park(parked, block, now=self.now)
+        return picked
 
-    def _in_order(self) -> Iterator[StartRequest]:
-        """The waiting starts by precedence, the fresh and those of a backlog in one."""
-        page = self._page()
-        if len(page) < PAGE:
-            fresh = _Line(page=[start for start in page if not start.backlog_turn])
-            old = _Line(page=[start for start in page if start.backlog_turn])
-        else:
-            fresh, old = _Line(self._fresh), _Line(self._old)
-        while True:
-            first, second = fresh.head(), old.head()
-            if first is not None and (second is None or not goes_first(second, first, self.room)):
-                yield fresh.pop()
-            elif second is not None:
-                yield old.pop()
-            else:
-                return
-
-    def _fresh(self) -> list[StartRequest]:
-        return self._page(backlog_turn=0)
-
-    def _old(self) -> list[StartRequest]:
-        return self._page(backlog_turn__gt=0, **{pool.value: 0 for pool in self.full_of_backlog})
-
-    def _page(self, **which: int) -> list[StartRequest]:
-        """The next of them that may be looked at."""
-        waiting = ready(self.now).filter(**which).exclude(pk__in=self.passed_over)
-        for pool in self.room.pools:
-            if not self.room.is_open(pool):  # the end for all who need it, not for the others
-                waiting = waiting.filter(**{pool.value: 0})
-        return list(waiting[:PAGE])
-
-    def _look_at(self, start: StartRequest) -> int:
-        """1 when it was started."""
-        if self._is_beyond_backlog(start):
-            return 0
-        blocked = held_by(start) or self._key_reason(start)
-        if blocked and start.concurrency_key:
-            self._park(start, blocked)
-            return 0
-        need = need_of(start, self.limits)
-        # One that is held or larger than the whole pool is not eligible: it must not make the others wait.
-        if blocked or self.room.never_fits(need):
-            self.passed_over.append(start.pk)
-            return 0
+    def _may_start(self, start: StartRequest, need: Need) -> bool:
+        if self._is_beyond_backlog(need):
+            return False
+        block = self.gate.block(start)
+        if block is not None:
+            self.parked[block].append(start)
+            return False
         lacking = self.room.lacking(need)
         if lacking:
             # Who waits for a workspace leaves the agents' pool open: workspaces come free only when agents work.
             self.room.close([Pool.WORKSPACES] if Pool.WORKSPACES in lacking else lacking)
-            self.passed_over.append(start.pk)
-            return 0
-        return 1 if self._start(start, need) else 0
+        return not lacking
 
-    def _is_beyond_backlog(self, start: StartRequest) -> bool:
+    def _is_beyond_backlog(self, need: Need) -> bool:
         """Whether it is of a backlog that holds all it may of a pool, or one before it waits for that."""
-        need = need_of(start, self.limits)
         if not need.is_backlog:
             return False
         self.full_of_backlog.update(self.room.full_of_backlog(need))
         return any(need.units(pool) for pool in self.full_of_backlog)
 
-    def _key_reason(self, start: StartRequest) -> str:
-        key = start.concurrency_key
-        if not key or start.key_limit is None:
-            return ""
-        if key not in self.keys:
-            self.keys[key] = starts_under_key(key)
-        return key_is_full(self.keys[key], start.key_limit)
 
-    def _park(self, start: StartRequest, reason: str) -> None:
-        moves.move(start, StartStatus.PARKED, now=self.now, reason=reason)
-        StartRequest.objects.filter(pk=start.pk).update(reason=reason[:300])
+def _start(wanted: Sequence[Picked], room: Room, now: datetime) -> int:
+    """Start these together. Where one of them cannot, each on its own: the others start all the same."""
+    try:
+        with transaction.atomic():
+            return _begin(wanted, room, now)
+    except Exception as wrong:  # noqa: BLE001 - said again by the one that it is
+        log.info("starts_one_by_one", count=len(wanted), wrong=str(wrong))
+    return sum(_start_one(one, room, now) for one in wanted)
 
-    def _start(self, start: StartRequest, need: Need) -> bool:
-        try:
-            with transaction.atomic():
-                moves.move(start, StartStatus.ADMITTED, now=self.now, admitted_at=self.now)
-                insert(
-                    SlotHolder(
-                        pool=pool,
-                        start=start,
-                        units=need.units(pool),
-                        is_reserved_class=need.is_high,
-                        taken_at=self.now,
-                    )
-                    for pool in self.room.pools
-                    if need.units(pool)
-                )
-                starts.get(start.kind).on_admitted(start, self.now)
-                crashpoint("admit.in_start")
-        except (moves.LostRace, moves.IllegalMove) as gone:
-            self._drop(start, str(gone))
-            return False
-        except Exception:
-            # One start that breaks its handler would otherwise stop every start behind it.
-            log.exception("start_broke", start=start.pk, kind=start.kind, subject=start.subject_id)
-            StartRequest.objects.filter(pk=start.pk).update(
-                not_before=self.now + BROKEN_WAIT, reason="it could not be started; the next try is in 30 s"
-            )
-            self.passed_over.append(start.pk)
-            return False
-        self.room.take(need)
-        if start.concurrency_key in self.keys:
-            self.keys[start.concurrency_key] += 1
+
+def _begin(wanted: Sequence[Picked], room: Room, now: datetime) -> int:
+    """Raises LostRace where one of them no longer waits, and whatever their handlers raise."""
+    moved = moves.move_many([start for start, _ in wanted], StartStatus.ADMITTED, now=now, admitted_at=now)
+    if len(moved) < len(wanted):
+        raise moves.LostRace("not all of these starts still wait")
+    insert(
+        SlotHolder(pool=pool, start=start, units=need.units(pool), is_reserved_class=need.is_high, taken_at=now)
+        for start, need in wanted
+        for pool in room.pools
+        if need.units(pool)
+    )
+    for start, _ in wanted:
+        starts.get(start.kind).on_admitted(start, now)
         wake.poke_on_commit(wake.Topic.SUPERVISE if start.kind == AGENT_START else wake.Topic.LAUNCH)
-        return True
-
-    def _drop(self, start: StartRequest, reason: str) -> None:
-        """Its subject has moved on meanwhile (it was cancelled): nothing is left to start."""
-        start.refresh_from_db()
-        if start.status == StartStatus.WAITING:
-            moves.move(start, StartStatus.CANCELLED, now=self.now, reason=reason)
+    crashpoint("admit.in_start")
+    return len(wanted)
 
 
-class _Line:
-    """Those that wait, of one kind, read in pages: parking takes rows away while we go. Or a ``page`` that is all."""
+def _start_one(one: Picked, room: Room, now: datetime) -> int:
+    start, _ = one
+    start.status = StartStatus.WAITING
+    try:
+        with transaction.atomic():
+            return _begin([one], room, now)
+    except (moves.LostRace, moves.IllegalMove) as gone:
+        _drop(start, str(gone), now)
+    except Exception:
+        # One start that breaks its handler would otherwise stop every start behind it.
+        log.exception("start_broke", start=start.pk, kind=start.kind, subject=start.subject_id)
+        StartRequest.objects.filter(pk=start.pk).update(
+            not_before=now + BROKEN_WAIT, reason="it could not be started; the next try is in 30 s"
+        )
+    return 0
 
-    def __init__(self, read: Callable[[], list[StartRequest]] = list, *, page: Sequence[StartRequest] = ()) -> None:
-        self._read = read
-        self._page = deque(page)
-        self._looked_at = 0
-        self._is_last = False
 
-    def head(self) -> StartRequest | None:
-        if not self._page and not self._is_last:
-            self._page.extend(self._read())
-            self._looked_at += len(self._page)
-            self._is_last = len(self._page) < PAGE or self._looked_at >= MOST_LOOKED_AT
-        return self._page[0] if self._page else None
-
-    def pop(self) -> StartRequest:
-        return self._page.popleft()
+def _drop(start: StartRequest, reason: str, now: datetime) -> None:
+    """Its subject has moved on meanwhile (it was cancelled): nothing is left to start."""
+    start.refresh_from_db()
+    if start.status == StartStatus.WAITING:
+        moves.move(start, StartStatus.CANCELLED, now=now, reason=reason)

@@ -7,7 +7,7 @@ from django.db import transaction
 from agents.enums import StartStatus
 from agents.models import StartRequest
 from agents.services.admission.lock import lock_capacity
-from agents.services.admission.slots import unpark
+from agents.services.admission.parking import parked_keys, unpark
 from agents.starts import starts
 from dct_site.kernel import moves
 
@@ -48,5 +48,4 @@ def _end_due(now: datetime, limit: int) -> int:
 
 def sweep_parked(*, now: datetime) -> int:
     """Look again at every key with parked starts: a lost wake-up must not park them for ever. Returns how many woke."""
-    keys = StartRequest.objects.filter(status=StartStatus.PARKED).order_by().values_list("concurrency_key", flat=True)
-    return sum(unpark(key=key, now=now) for key in keys.distinct())
+    return sum(unpark(key=key, now=now) for key in parked_keys())

@@ -1,5 +1,6 @@
 """Changing the global limits, and pausing every start."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from django.db import transaction
@@ -7,7 +8,9 @@ from django.db import transaction
 from accounts.actor import Actor
 from accounts.services import audit
 from agents.models import Limits
+from agents.selectors.gate import LIMITS_KEY
 from agents.services.admission.lock import lock_capacity
+from agents.services.admission.parking import unpark
 from agents.services.values import InvalidValue
 from dct_site.kernel import wake
 from dct_site.kernel.edits import edit
@@ -20,6 +23,7 @@ BOUNDS = {
     "reserved_from_priority": (1, 10, "The priority from which the reserved share may be used"),
     "backlog_after_s": (10, 86_400, "The age at which a backlog begins"),
     "backlog_percent": (1, 100, "The share of the slots that a backlog may hold"),
+    "ageing_s": (0, 86_400, "The waiting that raises a start by one priority"),
 }
 
 
@@ -36,29 +40,47 @@ def update_limits(*, by: Actor, now: datetime, version: int, **values: int) -> L
             raise InvalidValue(name, f"{words} must be a whole number from {low} to {high}.")
     with transaction.atomic():
         limits = lock_capacity()
+        _check_together({name: getattr(limits, name) for name in BOUNDS} | values)
         before = {name: getattr(limits, name) for name in values}
         edit(limits, version=version, **values)
         audit.record(by=by, action="limits.updated", obj=limits, now=now, before=before, after=values)
+        unpark(key=LIMITS_KEY, now=now)
         wake.poke_on_commit(wake.Topic.ADMIT)
     return limits
 
 
-def pause_all(*, by: Actor, now: datetime) -> Limits:
-    """After this returns nothing starts; what runs goes on. Holds the capacity lock, so no start is half-way."""
-    return _set_paused(is_paused=True, by=by, now=now)
+def _check_together(values: Mapping[str, int]) -> None:
+    """Refuse limits that contradict each other. A limit of 0 is a pause and contradicts nothing."""
+    if values["reserved_percent"] and values["reserved_from_priority"] == 1:
+        raise InvalidValue(
+            "reserved_from_priority",
+            "From priority 1 everything may use the reserved share, so nothing is kept. "
+            "Choose a higher priority, or reserve 0 percent.",
+        )
+
+
+def pause_all(*, by: Actor, now: datetime, reason: str = "") -> Limits:
+    """After this returns nothing starts; what runs goes on, and what arrives is decided and waits.
+
+    Holds the capacity lock, so no start is half-way.
+    """
+    told = reason.strip()[:300]
+    return _set_paused("limits.paused", by=by, now=now, is_paused=True, by_label=by.label, at=now, reason=told)
 
 
 def resume_all(*, by: Actor, now: datetime) -> Limits:
     """Let starts happen again."""
-    return _set_paused(is_paused=False, by=by, now=now)
+    return _set_paused("limits.resumed", by=by, now=now, is_paused=False, by_label="", at=None, reason="")
 
 
-def _set_paused(*, is_paused: bool, by: Actor, now: datetime) -> Limits:
+def _set_paused(
+    action: str, *, by: Actor, now: datetime, is_paused: bool, by_label: str, at: datetime | None, reason: str
+) -> Limits:
     with transaction.atomic():
         limits = lock_capacity()
         if limits.is_paused != is_paused:
-            edit(limits, is_paused=is_paused)
-            action = "limits.paused" if is_paused else "limits.resumed"
-            audit.record(by=by, action=action, obj=limits, now=now, after={"is_paused": is_paused})
+            edit(limits, is_paused=is_paused, paused_by=by_label[:150], paused_at=at, pause_reason=reason)
+            after = {"is_paused": is_paused, **({"reason": reason} if reason else {})}
+            audit.record(by=by, action=action, obj=limits, now=now, after=after)
             wake.poke_on_commit(wake.Topic.ADMIT)
     return limits

@@ -1,8 +1,9 @@
 """The capacity lock: one row, taken before trigger, execution and run rows."""
 
-from django.db import transaction
+from django.db import connection
 
 from agents.models import Limits
+from dct_site.kernel.rows import found
 
 
 def lock_capacity() -> Limits:
@@ -10,6 +11,6 @@ def lock_capacity() -> Limits:
 
     Raises RuntimeError outside a transaction: the lock would be gone before its caller looks.
     """
-    if not transaction.get_connection().in_atomic_block:
+    if not connection.in_atomic_block:
         raise RuntimeError("The capacity lock lives in a transaction.")
-    return Limits.objects.select_for_update().get(pk=1)
+    return found(Limits, "id = 1 FOR UPDATE" if connection.vendor == "postgresql" else "id = 1", [])[0]

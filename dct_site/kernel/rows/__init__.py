@@ -8,6 +8,6 @@ What is asked here once for a model is its columns and which of them need a chan
 from dct_site.kernel.rows.cursors import cursor, one_cursor
 from dct_site.kernel.rows.making import Row, made
 from dct_site.kernel.rows.reading import found
-from dct_site.kernel.rows.writing import append, insert, swap, update
+from dct_site.kernel.rows.writing import append, insert, swap, swap_many, update
 
-__all__ = ["Row", "append", "cursor", "found", "insert", "made", "one_cursor", "swap", "update"]
+__all__ = ["Row", "append", "cursor", "found", "insert", "made", "one_cursor", "swap", "swap_many", "update"]

@@ -72,6 +72,17 @@ def swap(row: models.Model, values: Mapping[str, Any], *, where: Mapping[str, An
         return bool(asked.rowcount == 1)
 
 
+def swap_many(rows: Sequence[models.Model], values: Mapping[str, Any], *, where: Mapping[str, Any]) -> set[Any]:
+    """Write the same to these fields of rows of one model that still hold what ``where`` says; the keys of those."""
+    database = connections[DEFAULT_DB_ALIAS]
+    plan = _swap_many_plan(type(rows[0]), database.vendor, tuple(values), tuple(where), len(rows))
+    given = zip([*values.values(), *where.values()], plan.ways, strict=True)
+    with cursor() as asked:
+        prepared = [_prepared(value, way, database.ops) for value, (_, way) in given]
+        asked.execute(plan.statement, [*prepared, *(row.pk for row in rows)])
+        return {key for (key,) in asked.fetchall()}
+
+
 def column_of(field: Any) -> str:
     """The name of a field's column."""
     return str(field.column)
@@ -191,6 +202,21 @@ def _swap_plan(model: type[models.Model], vendor: str, values: tuple[str, ...], 
     columns = ", ".join(f"{quote(column_of(field))} = %s" for field in written)
     condition = " AND ".join(f"{quote(column_of(field))} = %s" for field in asked)
     statement = f"UPDATE {quote(meta.db_table)} SET {columns} WHERE {condition}"  # noqa: S608 - names of models
+    return _SwapPlan(statement, [(field.attname, way_to(field, vendor)) for field in (*written, *asked)])
+
+
+@cache
+def _swap_many_plan(
+    model: type[models.Model], vendor: str, values: tuple[str, ...], where: tuple[str, ...], count: int
+) -> _SwapPlan:
+    meta, quote = model._meta, connection.ops.quote_name
+    written: list[Any] = [meta.get_field(name) for name in values]
+    asked: list[Any] = [meta.get_field(name) for name in where]
+    columns = ", ".join(f"{quote(column_of(field))} = %s" for field in written)
+    condition = " AND ".join(f"{quote(column_of(field))} = %s" for field in asked)
+    key, marks = quote(column_of(meta.pk)), ", ".join(["%s"] * count)
+    table = quote(meta.db_table)
+    statement = f"UPDATE {table} SET {columns} WHERE {condition} AND {key} IN ({marks}) RETURNING {key}"  # noqa: S608 - names of models
     return _SwapPlan(statement, [(field.attname, way_to(field, vendor)) for field in (*written, *asked)])
 
 

@@ -38,6 +38,7 @@ def act(client: Client, model: str, action: str, *rows: Any) -> str:
 
 def limits_form(**over: Any) -> dict[str, Any]:
     kept = {"reserved_percent": 0, "reserved_from_priority": 8, "backlog_after_s": 300, "backlog_percent": 50}
+    kept["ageing_s"] = 300
     return {"max_agents": 4, "max_workspaces": 20, **kept, **over}
 
 

@@ -35,6 +35,26 @@ def test_what_is_not_said_has_its_default() -> None:
     assert (reading.priority, reading.listeners, reading.template_id) == (5, (), None)
 
 
+@pytest.mark.parametrize(
+    ("limits", "path"),
+    [
+        ({"max_per_hour": 11, "max_per_day": 10}, "limits.max_per_hour"),
+        ({"max_concurrent_per_item": 3, "max_concurrent": 2}, "limits.max_concurrent_per_item"),
+        ({"max_per_hour": 10, "max_per_day": 10, "max_concurrent_per_item": 2, "max_concurrent": 2}, None),
+        ({"max_per_hour": 11, "max_per_day": None}, None),
+    ],
+)
+def test_limits_that_contradict_each_other_are_refused(limits: dict[str, Any], path: str | None) -> None:
+    document = {
+        "name": "Doors",
+        "listeners": [{"connection_id": 1}],
+        "conditions": {"all": []},
+        "agent": {"profile_id": 1},
+        "limits": limits,
+    }
+    assert [one.path for one in shape_problems(document) if one.path.startswith("limits")] == ([path] if path else [])
+
+
 def test_limits_are_read_as_words_of_their_own() -> None:
     limits = read({"name": "x", "conditions": {}, "limits": {"cooldown_policy": "delay", "late": "skip"}}).limits
     assert (limits.cooldown_policy, limits.late) == (CooldownPolicy.DELAY, LatePolicy.SKIP)

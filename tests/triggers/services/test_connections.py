@@ -9,6 +9,7 @@ from accounts.actor import Actor
 from accounts.enums import Role, Via
 from accounts.models import AuditEntry
 from accounts.permissions import Denied
+from agents.services.values import InvalidValue
 from dct_site.kernel.edits import EditConflict
 from tests.factories.accounts import make_user
 from tests.factories.workspaces import make_connection
@@ -26,6 +27,12 @@ def test_a_change_bumps_the_generation_and_is_audited(now: datetime) -> None:
     assert (connection.is_paused, connection.version) == (True, 2)
     entry = AuditEntry.objects.get(action="connection.changed")
     assert (entry.before, entry.after) == ({"is_paused": False}, {"is_paused": True})
+
+
+@pytest.mark.parametrize("most", [0, -1, 10_001, True, 2.5])
+def test_a_number_of_runs_at_once_that_cannot_be_is_refused(now: datetime, most: object) -> None:
+    with pytest.raises(InvalidValue, match="from 1 to 10000"):
+        change_connection(connection=make_connection(), by=Actor.system(), now=now, max_concurrent=most)
 
 
 def test_a_change_from_an_old_version_is_refused(now: datetime) -> None:

@@ -189,6 +189,7 @@ LIMITS = {
     "reserved_from_priority": 9,
     "backlog_after_s": 600,
     "backlog_percent": 75,
+    "ageing_s": 60,
 }
 
 
@@ -198,7 +199,15 @@ def test_developers_change_the_limits() -> None:
     assert client.post("/limits/", {**LIMITS, "version": version, "is_paused": "on"}).status_code == 302
     row = Limits.objects.get(pk=1)
     assert (row.max_agents, row.max_workspaces, row.is_paused) == (3, 9, True)
-    assert (row.backlog_after_s, row.backlog_percent) == (600, 75)
+    assert (row.backlog_after_s, row.backlog_percent, row.ageing_s) == (600, 75, 60)
+
+
+def test_limits_that_contradict_each_other_are_refused_in_words() -> None:
+    client = client_of(make_user(role=Role.DEVELOPER))
+    version = Limits.objects.get(pk=1).version
+    response = client.post("/limits/", {**LIMITS, "reserved_from_priority": 1, "version": version})
+    assert response.status_code == 422
+    assert "so nothing is kept" in response.content.decode()
 
 
 def test_limits_out_of_bounds_keep_what_was_typed() -> None:
