@@ -14,8 +14,9 @@ class Arrival:
     """One start: when it is asked for, when it may begin, and how long it works, in seconds. It takes one agent and one
     workspace.
 
-    ``key`` with ``key_limit`` bounds how many of one key work at once; ``expires_s`` is how long it may wait from when
-    it may begin. ``is_old``: what asked for it belongs to a backlog.
+    ``key`` with ``key_limit`` bounds how many of one key work at once, with ``per_hour`` and ``per_day`` how many
+    begin; ``expires_s`` is how long it may wait from when it may begin. ``is_old``: what asked for it belongs to a
+    backlog.
     """
 
     at: float
@@ -23,6 +24,8 @@ class Arrival:
     priority: int = 5
     key: str = ""
     key_limit: int | None = None
+    per_hour: int | None = None
+    per_day: int | None = None
     expires_s: float | None = None
     asked_at: float | None = None
     is_old: bool = False
@@ -78,6 +81,7 @@ class _Simulation:
         self._parked: dict[str, list[_Ticket]] = defaultdict(list)
         self._working: list[tuple[float, int]] = []
         self._by_key: Counter[str] = Counter()
+        self._begun: dict[str, list[float]] = defaultdict(list)
         self._queued: set[int] = set()
         self._turns = _Turns()
 
@@ -137,6 +141,9 @@ class _Simulation:
             one = self._arrivals[ticket.place]
             if key_is_full(self._by_key[one.key], one.key_limit):
                 heappush(self._parked[one.key], heappop(self._lines[one.is_old]))
+            elif (free_at := self._free_at(one)) > now:
+                heappush(self._later, (free_at, heappop(self._lines[one.is_old]).place))
+                self._let_next(one.key)
             elif self._room.lacking(self._need(one)):
                 # All need the same, and those behind have no higher priority.
                 return
@@ -166,9 +173,16 @@ class _Simulation:
         self._turns.leave(place)
         self._room.take(self._need(one))
         self._by_key[one.key] += 1
+        self._begun[one.key].append(now)
         heappush(self._working, (now + one.work_s, place))
         if one.key in self._gates:
             self._gates[one.key].start(place)
+
+    def _free_at(self, one: Arrival) -> float:
+        """When its rates let it begin."""
+        begun = self._begun[one.key]
+        windows = ((one.per_hour, 3_600.0), (one.per_day, 86_400.0))
+        return max((begun[-most] + window for most, window in windows if most and len(begun) >= most), default=one.at)
 
     def _leave(self, place: int) -> None:
         gate = self._gates.get(self._arrivals[place].key)

@@ -91,5 +91,5 @@ class SlotHolderAdmin(RoleAdmin):
     list_filter = ("pool",)
     list_select_related = ("start",)
     numbers = ("id", "start_id")
-    shown = ("pool", "start", "units", "is_reserved_class", "taken_at")
+    shown = ("pool", "start", "units", "is_reserved_class", "is_backlog", "taken_at")
     ordering = ("-id",)

@@ -13,6 +13,7 @@ def begin(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:  # 
     limits = apps.get_model("agents", "Limits").objects.filter(id=1, version=1)
     if not apps.get_model("agents", "StartRequest").objects.exists():
         limits.update(**INITIAL[settings.DCT_ENV])
+    apps.get_model("agents", "SlotHolder").objects.filter(start__backlog_turn__gt=0).update(is_backlog=True)
 
 
 class Migration(migrations.Migration):
@@ -136,6 +137,17 @@ class Migration(migrations.Migration):
                 fields=["concurrency_key", "admitted_at"],
                 name="start_begun",
             ),
+        ),
+        migrations.AddField(
+            model_name="slotholder",
+            name="is_backlog",
+            field=models.BooleanField(
+                db_default=False, default=False, help_text="What it works on waited in a backlog."
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="slotholder",
+            index=models.Index(fields=["pool", "is_reserved_class", "is_backlog", "units"], name="holder_sums"),
         ),
         migrations.RunPython(begin, migrations.RunPython.noop),
     ]

@@ -161,10 +161,15 @@ class SlotHolder(models.Model):
     is_reserved_class = models.BooleanField(
         default=False, help_text="Admitted with a priority that may use the reserved share."
     )
+    is_backlog = models.BooleanField(default=False, db_default=False, help_text="What it works on waited in a backlog.")
     taken_at = models.DateTimeField()
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["pool", "start"], name="holder_once")]
+        # All that an admission sums up, so that it reads no row.
+        indexes: ClassVar = [
+            models.Index(fields=["pool", "is_reserved_class", "is_backlog", "units"], name="holder_sums")
+        ]
 
     def __str__(self) -> str:
         return f"{self.units} {self.pool} by {self.start_id}"

@@ -40,9 +40,9 @@ def limits_now() -> Limits:
 
 
 _IN_USE = """
-    SELECT h.pool, SUM(h.units), SUM(CASE WHEN h.is_reserved_class THEN 0 ELSE h.units END),
-        SUM(CASE WHEN s.backlog_turn > 0 THEN h.units ELSE 0 END)
-    FROM agents_slotholder h JOIN agents_startrequest s ON s.id = h.start_id GROUP BY h.pool
+    SELECT pool, SUM(units), SUM(CASE WHEN is_reserved_class THEN 0 ELSE units END),
+        SUM(CASE WHEN is_backlog THEN units ELSE 0 END)
+    FROM agents_slotholder GROUP BY pool
 """
 
 

@@ -20,10 +20,8 @@ from dct_site.kernel.rows import found
 LEVELS = range(10, 0, -1)
 PAGE = 200
 MOST_LOOKED_AT = 2_000  # in one pass; what was parked is out of the way of the next
-_READY = (
-    "status = 'waiting' AND priority = %s AND (not_before IS NULL OR not_before <= %s)"
-    " AND (expires_at IS NULL OR expires_at > %s)"
-)
+_TIMELY = "(not_before IS NULL OR not_before <= %s) AND (expires_at IS NULL OR expires_at > %s)"
+_READY = f"status = 'waiting' AND priority = %s AND {_TIMELY}"
 _PARKED = "status = 'parked' AND priority = %s AND parked_for = %s"
 _AFTER = " AND (is_resumed < %s OR is_resumed = %s AND (backlog_turn > %s OR backlog_turn = %s AND id > %s))"
 _ORDER = " ORDER BY is_resumed DESC, backlog_turn, id LIMIT "
@@ -198,12 +196,12 @@ def is_any_ready(room: Room, now: datetime) -> bool:
     """Whether anybody waits whom the room could let in."""
     closed = "".join(f" AND {pool.value} = 0" for pool in room.pools if not room.is_open(pool))
     at = _moment(now)
-    for priority in LEVELS:
-        with connection.cursor() as cursor:
-            cursor.execute(f"SELECT 1 FROM agents_startrequest WHERE {_READY}{closed} LIMIT 1", [priority, at, at])  # noqa: S608
-            if cursor.fetchone() is not None:
-                return True
-    return False
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT 1 FROM agents_startrequest WHERE status = 'waiting'{closed} AND {_TIMELY} LIMIT 1",  # noqa: S608
+            [at, at],
+        )
+        return cursor.fetchone() is not None
 
 
 def _has_backlog() -> bool:

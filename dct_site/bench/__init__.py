@@ -1,6 +1,7 @@
 """Benchmarks: what `./dct bench NAME` measures, each figure beside the baseline that gives it a meaning."""
 
 CATALOGUE = {
+    "admit": "dct_site.bench.admit",
     "clock": "dct_site.bench.clock",
     "decide": "dct_site.bench.decide",
     "flood": "dct_site.bench.flood",

@@ -66,6 +66,9 @@ def rows() -> models.Manager[Any]:
     return _installed[0]._default_manager
 
 
+_NAMES = ("kind", "object_id", "came_from", "to", "reason", "by", "at", "refs")
+
+
 def write(*lines: Line) -> None:
     """Append lines in the caller's transaction; readers are told when it commits."""
     gathered = getattr(_local, "gathered", None)
@@ -74,7 +77,7 @@ def write(*lines: Line) -> None:
         return
     append(
         _installed[0],
-        ("kind", "object_id", "came_from", "to", "reason", "by", "at", "refs"),
+        _NAMES,
         [
             (one.kind, one.object_id, one.came_from, one.to, one.reason[:1000], one.by[:150], one.at, one.refs)
             for one in lines

@@ -65,6 +65,23 @@ def test_whom_a_key_blocks_is_out_of_the_way_of_the_others() -> None:
     assert waits(arrival(0, **mine), arrival(1, **mine), arrival(2), arrival(3, **mine), agents=5) == [0, 9, 0, 17]
 
 
+def test_rates_bound_how_many_begin() -> None:
+    mine: dict[str, Any] = {"key": "trigger:1", "per_hour": 2, "per_day": 3}
+    found = waits(*(arrival(at, **mine) for at in (0, 1, 2, 3)), arrival(4), agents=9)
+    assert found == [0, 0, 3_598, 86_397, 0]
+
+
+def test_who_waits_for_a_rate_may_expire() -> None:
+    mine: dict[str, Any] = {"key": "trigger:1", "per_hour": 1, "expires_s": 60.0}
+    assert waits(arrival(0, **mine), arrival(1, **mine), agents=9) == [0, None]
+
+
+def test_a_place_that_a_rate_forbids_to_one_is_for_the_next_behind_the_key() -> None:
+    mine: dict[str, Any] = {"key": "trigger:1", "key_limit": 1}
+    found = waits(arrival(0, 100, **mine), arrival(1, per_hour=1, **mine), arrival(2, **mine), agents=9)
+    assert found == [0, 3_699, 98]
+
+
 def test_a_limit_of_nothing_starts_nothing() -> None:
     assert waits(arrival(0), agents=0) == [None]
 

@@ -11,8 +11,9 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Connection, JournalEntry, User
 from agents.models import StartRequest
-from dct_site.kernel import journal, rows
+from dct_site.kernel import journal, moves, rows
 from dct_site.kernel.rows import writing
+from tests.factories.agents import make_start
 from tests.factories.triggers import NOON
 from tests.factories.workspaces import make_connection, make_item
 from triggers.enums import Outcome
@@ -241,3 +242,30 @@ def test_lines_of_the_journal_are_written_together_or_not_at_all() -> None:
         raise RuntimeError
     journal.write(line(5))
     assert list(JournalEntry.objects.order_by("id").values_list("object_id", flat=True)) == [1, 2, 3, 5]
+
+
+class TestManyMoves:
+    """Rows that move together."""
+
+    def test_who_moved_meanwhile_is_left_out(self) -> None:
+        first, second = make_start(1), make_start(2)
+        StartRequest.objects.filter(pk=second.pk).update(status="cancelled")
+        moved = moves.move_many([first, second], "parked", now=NOON, parked_for="thing:1", journal_reason="why")
+        assert moved == [first]
+        assert (first.status, first.parked_for, second.status) == ("parked", "thing:1", "waiting")
+        assert list(StartRequest.objects.order_by("pk").values_list("status", "parked_for")) == [
+            ("parked", "thing:1"),
+            ("cancelled", ""),
+        ]
+        told = JournalEntry.objects.filter(kind="start", to="parked").values_list("object_id", "came_from", "reason")
+        assert list(told) == [(first.pk, "waiting", "why")]
+
+    def test_none_of_them_moves_where_one_may_not(self) -> None:
+        first, second = make_start(1), make_start(2)
+        second.status = "done"
+        with pytest.raises(moves.IllegalMove):
+            moves.move_many([first, second], "parked", now=NOON)
+        assert not StartRequest.objects.filter(status="parked").exists()
+
+    def test_nobody_moves_for_nothing(self) -> None:
+        assert moves.move_many(list[StartRequest](), "parked", now=NOON) == []

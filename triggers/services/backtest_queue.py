@@ -84,6 +84,8 @@ def queueing(
             priority=document.priority,
             key=key,
             key_limit=document.limits.max_concurrent,
+            per_hour=document.limits.max_per_hour,
+            per_day=document.limits.max_per_day,
             expires_s=start.expires_s,
             asked_at=start.asked_at,
             is_old=bool(start.is_old),

@@ -22,7 +22,6 @@ from agents.services.admission.parking import park
 from agents.starts import AGENT_START, Block, starts
 from dct_site.kernel import moves, wake
 from dct_site.kernel.crashpoints import crashpoint
-from dct_site.kernel.rows import append
 
 log = structlog.get_logger(__name__)
 
@@ -118,15 +117,17 @@ def _begin(wanted: Sequence[Picked], room: Room, now: datetime) -> int:
     moved = moves.move_many([start for start, _ in wanted], StartStatus.ADMITTED, now=now, admitted_at=now)
     if len(moved) < len(wanted):
         raise moves.LostRace("not all of these starts still wait")
-    insert(
-        SlotHolder(pool=pool, start=start, units=need.units(pool), is_reserved_class=need.is_high, taken_at=now)
+    holders = [
+        (pool.value, start.pk, need.units(pool), need.is_high, need.is_backlog, now)
         for start, need in wanted
         for pool in room.pools
         if need.units(pool)
-    )
+    ]
+    insert_values(SlotHolder, ("pool", "start", "units", "is_reserved_class", "is_backlog", "taken_at"), holders)
     for start, _ in wanted:
         starts.get(start.kind).on_admitted(start, now)
-        wake.poke_on_commit(wake.Topic.SUPERVISE if start.kind == AGENT_START else wake.Topic.LAUNCH)
+    for topic in {wake.Topic.SUPERVISE if start.kind == AGENT_START else wake.Topic.LAUNCH for start, _ in wanted}:
+        wake.poke_on_commit(topic)
     crashpoint("admit.in_start")
     return len(wanted)
 
