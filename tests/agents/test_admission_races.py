@@ -1,10 +1,12 @@
 """Admission when somebody else was quicker."""
 
 import sys
+import threading
 from datetime import datetime
 from typing import Any
 
 import pytest
+from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from accounts.actor import Actor
@@ -93,3 +95,35 @@ def test_a_start_that_was_cancelled_while_it_was_admitted_takes_no_slot(
     assert set(SlotHolder.objects.values_list("start", flat=True)) == {first.pk}
     lines = journal.rows().filter(kind="start", object_id=second.pk).order_by("id")
     assert [(line.to, line.reason) for line in lines][-1] == (StartStatus.CANCELLED, "not wanted")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.postgres
+def test_two_that_free_one_key_at_once_do_not_wait_for_each_other(now: datetime) -> None:
+    wishes = [admission.request_start(kind="test", subject_id=subject, priority=5, now=now) for subject in range(1, 4)]
+    StartRequest.objects.update(status=StartStatus.PARKED, parked_for="thing:1")
+    with transaction.atomic():
+        StartRequest.objects.select_for_update().get(pk=wishes[0].pk)
+        found: list[int] = []
+
+        def free() -> None:
+            found.append(admission.unpark(key="thing:1", now=now))
+            connection.close()
+
+        other = threading.Thread(target=free)
+        other.start()
+        other.join(20)
+        assert found == [2], "it waits for who holds the first of them"
+    assert admission.unpark(key="thing:1", now=now) == 1
+
+
+def test_many_that_break_do_not_hold_the_lock_for_ever(
+    now: datetime, handler: RecordingHandler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_limits(max_agents=1)
+    monkeypatch.setattr(sys.modules["agents.services.admission.admit"], "MOST_PASSES", 2)
+    for subject in (1, 2, 3):
+        admission.request_start(kind="test", subject_id=subject, priority=5, now=now)
+    handler.failure = {subject: RuntimeError("a bug") for subject in (1, 2)}
+    assert [admission.admit(now=now), admission.admit(now=now)] == [0, 1]
+    assert handler.started == [3]

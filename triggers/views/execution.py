@@ -71,6 +71,8 @@ class ExecutionPage(PageView):
             "legs": [{**leg, "href": self._anchor(leg["name"], row)} for leg in detail.legs],
             "position": detail.position,
             "reason": detail.waits_for if row.status == ExecutionStatus.QUEUED else "",
+            "queued_at": row.queued_at,
+            "expires_at": row.expires_at,
         }
 
     def _body(self, detail: Detail, agent: Agent | None) -> dict[str, Any]:

@@ -52,13 +52,26 @@ def unpark(*, key: str, now: datetime) -> int:
                 stuck += 1
                 if stuck >= PAGE:
                     break
+        ours = _ours([*free, *(start for moved in elsewhere.values() for start in moved)])
         for block, moved in elsewhere.items():
-            rows = StartRequest.objects.filter(pk__in=[start.pk for start in moved], status=StartStatus.PARKED)
+            rows = StartRequest.objects.filter(pk__in={start.pk for start in moved} & ours)
             rows.update(parked_for=block.key[:80], reason=block.reason[:300])
-        woken = moves.move_many(free, StartStatus.WAITING, now=now, reason="", parked_for="")
+        mine = [start for start in free if start.pk in ours]
+        woken = moves.move_many(mine, StartStatus.WAITING, now=now, reason="", parked_for="")
         if woken:
             wake.poke_on_commit(wake.Topic.ADMIT)
     return len(woken)
+
+
+def _ours(wanted: Sequence[StartRequest]) -> set[int]:
+    """Lock those that nobody else is about to move. Two that give slots of one key back at the same time want the same
+    rows, and neither may wait for the other.
+    """
+    if not wanted:
+        return set()
+    rows = StartRequest.objects.select_for_update(skip_locked=True, no_key=True).order_by("pk")
+    ids = [start.pk for start in wanted]
+    return set(rows.filter(pk__in=ids, status=StartStatus.PARKED).values_list("pk", flat=True))
 
 
 def parked_keys() -> list[str]:

@@ -1,6 +1,6 @@
 """What is paused stands on the status page with who, when and why, and ends by one click of those who may."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -9,11 +9,12 @@ from accounts.enums import Role
 from accounts.models import AuditEntry, Connection
 from agents.models import Limits
 from agents.services import admission
-from tests.factories.executions import make_running_trigger
+from tests.factories.agents import set_limits
+from tests.factories.executions import make_execution, make_running_trigger
 from tests.factories.workspaces import make_connection
 from tests.triggers.views.people import visitor
 from triggers.enums import TriggerStatus
-from triggers.models import Trigger
+from triggers.models import Execution, Trigger
 from triggers.selectors.pauses import pauses
 from triggers.services import standing
 from triggers.services.connections import pause_connection
@@ -99,3 +100,12 @@ def test_a_connection_is_paused_by_one_click_with_a_reason(now: datetime) -> Non
 
 def test_without_a_pause_there_is_nothing_to_see() -> None:
     assert "<table" not in visitor().get("/status/?part=pauses").content.decode()
+
+
+def test_a_run_that_waits_shows_its_place_its_reason_its_age_and_its_expiry(now: datetime) -> None:
+    set_limits(max_agents=0)
+    execution = make_execution(now=now)
+    Execution.objects.filter(pk=execution.pk).update(expires_at=now + timedelta(days=400))
+    page = " ".join(visitor().get(f"/executions/{execution.pk}/").content.decode().split())
+    assert "Place 1 in the queue: starts are paused: the limit of agents is 0. Queued" in page
+    assert f'datetime="{(now + timedelta(days=400)).isoformat()}"' in page
