@@ -22,6 +22,7 @@ from agents.services.admission.parking import park
 from agents.starts import AGENT_START, Block, starts
 from dct_site.kernel import moves, wake
 from dct_site.kernel.crashpoints import crashpoint
+from dct_site.kernel.rows import append
 
 log = structlog.get_logger(__name__)
 
@@ -123,7 +124,7 @@ def _begin(wanted: Sequence[Picked], room: Room, now: datetime) -> int:
         for pool in room.pools
         if need.units(pool)
     ]
-    insert_values(SlotHolder, ("pool", "start", "units", "is_reserved_class", "is_backlog", "taken_at"), holders)
+    append(SlotHolder, ("pool", "start_id", "units", "is_reserved_class", "is_backlog", "taken_at"), holders)
     for start, _ in wanted:
         starts.get(start.kind).on_admitted(start, now)
     for topic in {wake.Topic.SUPERVISE if start.kind == AGENT_START else wake.Topic.LAUNCH for start, _ in wanted}:

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("triggers", "0007_watches"),
+        ("triggers", "0009_schedules"),
     ]
 
     operations = [
