@@ -27,7 +27,6 @@ ALIASES = {
 }
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
-_LONGEST_MONTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
 class BadCron(ValueError):
@@ -175,12 +174,9 @@ def _values(field: _Field, expanded: list[int | str]) -> tuple[int, ...]:
 def _must_fire(cron: Cron) -> None:
     if cron.at_or_after(datetime(2000, 1, 1)) is not None:  # noqa: DTZ001 - any wall time will do
         return
-    if all(min(cron.days) > _LONGEST_MONTHS[month - 1] for month in cron.months):
-        raise BadCron(
-            f"It never fires: the month {', '.join(_MONTHS[month - 1] for month in cron.months)} has no day of the"
-            f" month {min(cron.days)}."
-        )
-    raise BadCron("It never fires: no day of the month falls on its day of the week.")
+    # Every day of the month that a month has falls on each day of the week within MAX_YEARS.
+    months = ", ".join(_MONTHS[month - 1] for month in cron.months)
+    raise BadCron(f"It never fires: the month {months} has no day of the month {min(cron.days)}.")
 
 
 def _whole_minute(wall: datetime) -> datetime:

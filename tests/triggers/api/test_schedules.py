@@ -91,6 +91,12 @@ def test_the_preview_marks_the_days_on_which_the_clock_is_changed(client: Client
     assert not Schedule.objects.exists()
 
 
+def test_it_may_be_made_on_a_clock_that_is_there(client: Client, owner: User) -> None:
+    connection = make_schedule(owner=owner).listener.connection
+    answer = send(client, "post", URL, {"name": "N", "cron": "@daily", "connection_id": connection.pk})
+    assert (answer.status_code, answer.json()["connection_id"]) == (201, connection.pk)
+
+
 def test_a_preview_goes_by_the_calendars_of_the_clock_that_it_names(client: Client, owner: User) -> None:
     connection = make_schedule(owner=owner).listener.connection
     calendar = make_calendar(connection, "2027-03-29")
@@ -159,6 +165,7 @@ def test_calendars_are_made_changed_and_refused(client: Client, owner: User) -> 
     assert (again.status_code, again.json()["errors"][0]["path"]) == (400, "name")
     changed = send(client, "patch", f"{url}{made['id']}/", {"days": "12-26"}).json()
     assert changed["days"] == "12-26"
+    assert send(client, "patch", f"{url}{made['id']}/", {"name": "Shut"}).json()["name"] == "Shut"
     refused = send(client, "patch", f"{url}{made['id']}/", {"days": "soon"})
     assert (refused.status_code, refused.json()["errors"][0]["path"]) == (400, "days")
     other = send(client, "post", url, {"connection_id": make_connection(owner=owner).pk, "name": "X"})

@@ -46,12 +46,6 @@ def test_what_is_absurd_or_impossible_is_refused_by_the_name_of_its_field(text: 
     assert words in str(refused.value)
 
 
-def test_a_day_of_the_week_that_a_month_never_meets_is_refused() -> None:
-    # With a star both must be right; the two of them are never met in a month without such a day.
-    with pytest.raises(BadCron, match="It never fires"):
-        parse("0 0 31 4,6 */1")
-
-
 @pytest.mark.parametrize("alias", ALIASES)
 def test_an_alias_stands_for_five_fields(alias: str) -> None:
     assert parse(alias) == parse(ALIASES[alias])

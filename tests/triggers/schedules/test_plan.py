@@ -111,3 +111,10 @@ def test_the_days_on_which_it_rests_are_told() -> None:
     assert preview(replace(plan, cron=None, every_s=43_200), Mark.after(START)).rests == (
         date(2026, 11, 21), date(2026, 11, 22), date(2026, 11, 23), date(2026, 11, 24),
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("minute", ["0", "*"])
+def test_an_expression_that_names_nothing_ends(minute: str) -> None:
+    """None such is taken; one that got in all the same holds up nobody."""
+    never = replace(parse(f"{minute} 0 28 2 *"), days=(30,))
+    assert list(replace(PLAN, cron=never).due(Mark.after(START))) == []
