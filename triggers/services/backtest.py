@@ -144,7 +144,6 @@ class _Run:
         walk, is_earlier = self._walk, progress.after_id < progress.opens_id
         upto = min(progress.after_id + size, progress.opens_id if is_earlier else progress.last_id)
         rows = history(user=self._by, documents=self._documents, after_id=progress.after_id, last_id=upto)
-        walk.begin_slice(after=progress.after_id, upto=upto)
         if is_earlier:
             walk.look_at(list(with_item_then(rows)))
         else:
@@ -157,7 +156,7 @@ class _Run:
         del progress.found[:-KEPT], progress.starts[:-MOST_STARTS]
 
     def _walk_from(self, progress: Progress) -> Walk:
-        stored, limit = StoredThen(), backlog_after(Limits.objects.get(pk=1))
+        stored, limit = StoredThen(progress.last_id), backlog_after(Limits.objects.get(pk=1))
         kept = zip(self._documents, progress.pacing, progress.running, strict=False)
         sides = [
             Side(self._trigger.pk, document, stored, Pacing.read(pacing), limit, running)

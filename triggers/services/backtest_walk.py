@@ -38,10 +38,6 @@ class Walk:
         self._since = since
         self._progress = progress
 
-    def begin_slice(self, *, after: int, upto: int) -> None:
-        """What comes next is events after one, up to another."""
-        self._stored.begin_slice(after=after, upto=upto)
-
     def look_at(self, events: Sequence[Event]) -> None:
         """Events before the window."""
         for event in events:
