@@ -109,3 +109,23 @@ def test_a_call_that_took_long_leaves_the_rest_to_the_next(monkeypatch: pytest.M
     assert purge_due(now=LATER) == 0
     monkeypatch.setattr(purging, "PATIENCE_S", 60.0)
     assert purge_due(now=LATER) == 2
+
+
+@pytest.mark.django_db
+def test_one_whose_overwriting_was_cut_short_is_not_called_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    if database.vendor != "sqlite":
+        pytest.skip("only SQLite does it in parts")
+    row = bring()
+    monkeypatch.setattr(large_bodies, "_overwritten", lambda *_args: False)
+    assert DELIVERIES.empty([row.pk], LATER) == 0
+    row.refresh_from_db()
+    assert row.purged_at is None
+
+
+@pytest.mark.django_db
+def test_a_setting_that_a_build_of_sqlite_does_not_know_is_left_alone() -> None:
+    if database.vendor != "sqlite":
+        pytest.skip("a setting of SQLite")
+    with large_bodies._set("no_such_setting", 1):
+        pass
+    assert pragma("no_such_setting") is None
