@@ -4,7 +4,7 @@ from functools import partial
 from typing import Any
 
 from dct_site.kernel.rest import problems
-from dct_site.kernel.rest.problems import FieldError, Problem
+from dct_site.kernel.rest.problems import FieldError, Problem, in_one
 from triggers.services.attention import NotWaiting
 from triggers.services.backtest import StaleCursor
 from triggers.services.backtest_aside import Busy
@@ -35,7 +35,7 @@ def _listed(error: Any) -> Problem:
     """Every reason, with the path that it is about. A mailbox's password is the connection's ``secret`` here."""
     paths = {"password": "secret"} if isinstance(error, InvalidMailSettings) else {}
     errors = tuple(FieldError(paths.get(one.path, one.path), one.code, one.message) for one in error.problems)
-    return Problem(400, "invalid", "; ".join(one.message for one in errors[:3]), errors)
+    return Problem(400, "invalid", in_one([one.message for one in errors]), errors)
 
 
 def _conflict(error: Exception, *, code: str) -> Problem:

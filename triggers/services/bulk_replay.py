@@ -32,7 +32,7 @@ class InvalidWish(Exception):
     """The bulk replay cannot be as it was asked for; ``problems`` lists every reason with its path."""
 
     def __init__(self, *problems: Problem) -> None:
-        super().__init__("; ".join(problem.message for problem in problems))
+        super().__init__(" ".join(problem.message for problem in problems))
         self.problems = list(problems)
 
 

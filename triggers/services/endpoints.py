@@ -39,7 +39,7 @@ class InvalidEndpoint(Exception):
     """The endpoint cannot be as it was asked for; ``problems`` lists every reason with its field."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__("; ".join(problem.message for problem in problems))
+        super().__init__(" ".join(problem.message for problem in problems))
         self.problems = list(problems)
 
 

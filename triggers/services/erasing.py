@@ -87,7 +87,7 @@ class InvalidSubject(Exception):
     """There is nothing to erase, or no name to look for; ``problems`` lists every reason with its path."""
 
     def __init__(self, *problems: Problem) -> None:
-        super().__init__("; ".join(problem.message for problem in problems))
+        super().__init__(" ".join(problem.message for problem in problems))
         self.problems = list(problems)
 
 

@@ -20,7 +20,7 @@ class InvalidEdit(Exception):
     """The edited parts cannot be those of an event; ``problems`` lists every reason with its path."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__("; ".join(problem.message for problem in problems))
+        super().__init__(" ".join(problem.message for problem in problems))
         self.problems = list(problems)
 
 

@@ -1,6 +1,6 @@
 """Errors as ``application/problem+json`` (RFC 9457): one shape for every error that the API gives."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from typing import Any
@@ -98,8 +98,14 @@ def _api_exception(error: exceptions.APIException) -> Problem:
 
 def _validation(error: exceptions.ValidationError) -> Problem:
     errors = tuple(_flatten(error.detail))
-    told = "; ".join(f"{one.path}: {one.message}" if one.path else one.message for one in errors[:3])
+    told = in_one([f"{one.path}: {one.message}" if one.path else one.message for one in errors])
     return Problem(400, "invalid", told or "The request is not valid.", errors)
+
+
+def in_one(messages: Sequence[str]) -> str:
+    """The first sentences of many, and how many follow: the list itself stands in ``errors``."""
+    more = len(messages) - TOLD
+    return " ".join([*messages[:TOLD], *([f"And {more} more."] if more > 0 else [])])
 
 
 def _flatten(detail: Any, path: str = "") -> Iterable[FieldError]:
@@ -123,8 +129,10 @@ def _model_invalid(error: ModelInvalid) -> Problem:
         )
     else:
         errors = tuple(FieldError("", str(error.code or "invalid"), message) for message in error.messages)
-    return Problem(400, "invalid", "; ".join(one.message for one in errors[:3]), errors)
+    return Problem(400, "invalid", in_one([one.message for one in errors]), errors)
 
+
+TOLD = 3
 
 SQLITE_GONE = ("SQLITE_BUSY", "SQLITE_CANTOPEN", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY")
 POSTGRES_GONE = ("08", "53", "57P")

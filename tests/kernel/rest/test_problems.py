@@ -7,8 +7,9 @@ import psycopg
 import pytest
 from django.db import InterfaceError, OperationalError, connection
 from django.test import Client
+from rest_framework.exceptions import ValidationError
 
-from dct_site.kernel.rest.problems import problem_of
+from dct_site.kernel.rest.problems import in_one, problem_of
 from tests.factories.accounts import make_user
 
 
@@ -61,3 +62,15 @@ def test_without_a_database_every_door_says_to_try_again(path: str) -> None:
         answer = client.get(path)
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
     assert "The database does not answer." in answer.content.decode()
+
+
+def test_many_reasons_are_told_as_sentences_and_those_that_follow_are_counted() -> None:
+    assert in_one(["One is wrong."]) == "One is wrong."
+    assert in_one(["A.", "B.", "C."]) == "A. B. C."
+    assert in_one(["A.", "B.", "C.", "D.", "E."]) == "A. B. C. And 2 more."
+
+
+def test_what_is_wrong_in_a_body_is_told_by_its_places() -> None:
+    problem = problem_of(ValidationError({"a": ["Too long."], "b": {"c": ["Too short."]}}))
+    assert problem is not None
+    assert problem.detail == "a: Too long. b.c: Too short."

@@ -39,7 +39,7 @@ class NotACloudEvent(Exception):
     """``problems`` lists everything that is wrong; each one's path is the attribute's name."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__("; ".join(problem.message for problem in problems))
+        super().__init__(" ".join(problem.message for problem in problems))
         self.problems = list(problems)
 
 
