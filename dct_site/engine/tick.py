@@ -19,7 +19,10 @@ from triggers.services.purging import purge_due
 from triggers.services.settle import settle_deadlines
 from triggers.services.watches import elapse_due
 
-SWEPT = (Topic.DECIDE, Topic.ADMIT, Topic.LAUNCH, Topic.SETTLE, Topic.POLL, Topic.REPLAY, Topic.ERASE, Topic.SUPERVISE)
+SWEPT = (
+    *(Topic.DECIDE, Topic.ADMIT, Topic.LAUNCH, Topic.SETTLE, Topic.POLL, Topic.REPLAY, Topic.ERASE, Topic.CLOCK),
+    Topic.SUPERVISE,
+)
 BEAT_S = 5.0
 
 

@@ -196,7 +196,7 @@ def test_the_status_tells_slots_and_queue_and_its_reasons_only_to_triage(caller:
     assert mine["health"]["reasons"] is None
     assert [row["execution"] for row in mine["queue"]] == [world.execution.pk]
     assert {row["pool"] for row in mine["slots"]} == {"agents", "workspaces"}
-    assert mine["listeners"]["healthy"] == 1
+    assert mine["listeners"]["healthy"] == 2
     support = Caller(make_user(role=Role.SUPPORT)).get(f"{V1}status/").json()
     assert len(support["queue"]) == 2
     silent = {"engine_silent", "agents_silent"}  # one process tree, or roles of their own

@@ -197,7 +197,7 @@ class TestWords:
         assert span(seconds) == words
 
     def standing(self, **over: Any) -> Any:
-        values: Mapping[str, Any] = {"waiting": 1998, "per_minute": 40.0, "through_s": 2997, **over}
+        values: Mapping[str, Any] = {"waiting": 1998, "per_minute": 40.0, "through_s": 2997, "most": 2, **over}
         return type("Standing", (), dict(values))
 
     def test_the_pace_and_the_end_are_told(self) -> None:

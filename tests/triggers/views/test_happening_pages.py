@@ -7,9 +7,12 @@ from django.db import connection as database
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from accounts.actor import Actor
+from accounts.enums import Via
 from accounts.models import Connection
 from agents.enums import AgentStatus, MessageKind
 from agents.models import Agent
+from agents.services.admission import pause_all
 from tests.factories.accounts import make_user
 from tests.factories.executions import make_execution
 from tests.factories.triggers import ANYTHING, NOON, make_delivery, make_jira, make_trigger
@@ -236,9 +239,9 @@ def test_a_long_text_is_cut_between_characters_and_one_too_large_is_no_download(
 
 def test_the_audit_log_shows_what_was_before_and_after(client: Client) -> None:
     world = make_world()
-    client_of(world.ann).post(f"/workspaces/{world.workspace.pk}/rename/", {"title": "Another title"})
-    page = text_of(client, "/audit/?q=workspace.renamed")
-    assert "Another title" in page
+    pause_all(by=Actor.person(world.ann, Via.PAGE), now=NOON, reason="The model is down")
+    page = text_of(client, "/audit/?q=limits.paused")
+    assert "The model is down" in page
     assert world.ann.username in page
 
 
