@@ -142,7 +142,9 @@ class Day:
         return begun
 
 
-@pytest.mark.parametrize(("seed", "count"), [(7, 400), pytest.param(20261121, ARRIVALS, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("seed", "count"), [(7, 400), pytest.param(20261121, ARRIVALS, marks=[pytest.mark.slow, pytest.mark.unmeasured])]
+)
 def test_thousands_of_arrivals_start_as_the_oracle_says(
     seed: int, count: int, handler: RecordingHandler, now: datetime
 ) -> None:

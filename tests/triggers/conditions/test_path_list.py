@@ -51,3 +51,9 @@ def test_a_large_event_is_offered_in_part() -> None:
     found = paths_in(make_event(data={"deep": deep, "long": {"k" * 600: 1}, **wide}), None)
     assert len(found) == MOST_PATHS
     assert not any(path.startswith(("data.deep", "data.long")) for path, _ in found)
+
+
+def test_what_has_no_name_cannot_be_asked_for() -> None:
+    found = dict(paths_in(make_event(data={"": "nobody", "there": "somebody"}), None))
+    assert "data.there" in found
+    assert "nobody" not in found.values()
