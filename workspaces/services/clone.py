@@ -4,6 +4,7 @@ import errno
 import os
 import secrets
 import time
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -119,6 +120,8 @@ def _sweep(aside: Path) -> None:
     """Remove what calls that were killed left behind."""
     files.make_directories(aside)
     before = time.time() - ABANDONED_AFTER_S
-    for entry in os.scandir(aside):
-        if entry.stat(follow_symlinks=False).st_mtime < before:
-            files.remove_tree(Path(entry.path))
+    with os.scandir(aside) as entries:
+        for entry in entries:
+            with suppress(FileNotFoundError):  # another call has just put its own in place
+                if entry.stat(follow_symlinks=False).st_mtime < before:
+                    files.remove_tree(Path(entry.path))

@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from tests.factories.accounts import make_user
 from tests.factories.workspaces import make_template, make_workspace
 from workspaces import files
 from workspaces.enums import ContextRefreshMode, TrustTier, WorkspaceStatus
+from workspaces.files import places
 from workspaces.models import Workspace, WorkspaceTemplate
 from workspaces.services import clone as clone_module
 from workspaces.services.clone import TemplateGone, build, enter, prepare
@@ -116,6 +118,23 @@ def test_what_killed_calls_left_behind_is_swept_later(now: datetime) -> None:
     _clone(None, now)
     assert [entry.name for entry in staging.iterdir()] == ["young"]
     files.remove_tree(staging / "young")
+
+
+def test_what_another_call_puts_in_place_meanwhile_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    aside, scandir = places.data_dir() / "staging", os.scandir
+    files.make_directories(aside / "others")
+
+    def gone_meanwhile(path: Path) -> Any:
+        if path != aside:
+            return scandir(path)
+        with scandir(path) as entries:
+            found = list(entries)
+        (aside / "others").rmdir()
+        return nullcontext(found)
+
+    monkeypatch.setattr(os, "scandir", gone_meanwhile)
+    clone_module._sweep(aside)
+    assert not (aside / "others").exists()
 
 
 @pytest.mark.two_ways
