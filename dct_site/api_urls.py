@@ -30,6 +30,7 @@ from dct_site.kernel.rest.problems import Problem
 from deliverables.api import problems as deliverables_problems
 from triggers.api import problems as triggers_problems
 from triggers.api.bulk_replays import BulkReplayViewSet
+from triggers.api.calendars import CalendarViewSet
 from triggers.api.connections import ConnectionViewSet
 from triggers.api.decisions import DecisionViewSet
 from triggers.api.deliveries import DeliveryViewSet
@@ -40,7 +41,7 @@ from triggers.api.items import ItemViewSet, SourceViewSet
 from triggers.api.listeners import ListenerViewSet
 from triggers.api.retention import RetentionViewSet
 from triggers.api.reviews import ReviewedWorkspaceViewSet, WaivableViewSet
-from triggers.api.schedules import CalendarViewSet, ScheduleViewSet
+from triggers.api.schedules import ScheduleViewSet
 from triggers.api.status import StatusViewSet
 from triggers.api.triggers import TriggerViewSet
 from triggers.api.watches import WatchViewSet

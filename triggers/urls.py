@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, path
 from triggers.views import (
     agents,
     bulk_replays,
+    calendars,
     connection_edit,
     connections,
     deliveries,
@@ -44,8 +45,8 @@ setting_up: list[URLPattern | URLResolver] = [
     path("schedules/<int:pk>/", schedules.SchedulePage.as_view(), name="schedule"),
     path("schedules/<int:pk>/pause/", schedules.PauseSchedule.as_view(), name="schedule-pause"),
     path("schedules/<int:pk>/resume/", schedules.ResumeSchedule.as_view(), name="schedule-resume"),
-    path("clocks/<int:pk>/calendars/new/", schedules.NewCalendar.as_view(), name="calendar-new"),
-    path("calendars/<int:pk>/", schedules.EditCalendar.as_view(), name="calendar"),
+    path("clocks/<int:pk>/calendars/new/", calendars.NewCalendar.as_view(), name="calendar-new"),
+    path("calendars/<int:pk>/", calendars.EditCalendar.as_view(), name="calendar"),
     path("triggers/", trigger_list.TriggersPage.as_view(), name="triggers"),
     path("triggers/new/", new_trigger.NewTrigger.as_view(), name="trigger-new"),
     path("triggers/<int:pk>/", editor.TriggerPage.as_view(), name="trigger"),

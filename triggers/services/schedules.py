@@ -35,6 +35,7 @@ from workspaces.services.untrusted import strip_invisible
 DEFAULT_NAME = "Clock"
 MOST_CALENDARS = 10
 NO_CALENDAR = "There is no such calendar on this connection."
+CALENDAR_TAKEN = "This clock has a calendar of this name already. Choose another."
 
 
 class InvalidSchedule(Exception):

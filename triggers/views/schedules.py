@@ -1,11 +1,9 @@
 """Schedules: made, changed, paused; what comes next is shown beside the form while it is filled in."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
-from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
@@ -16,7 +14,7 @@ from accounts.permissions import visible
 from accounts.views.answers import done
 from accounts.views.base import PageView, SignedInView
 from accounts.views.filtering import wanted_id
-from accounts.views.forms import FormDialog, FormPage, Refused
+from accounts.views.forms import FormPage, Refused
 from triggers.models import Schedule, SkipCalendar
 from triggers.schedules.plan import Preview
 from triggers.schedules.zones import zone_names
@@ -66,7 +64,7 @@ class NewSchedule(FormPage):
                 name=form.cleaned_data["name"], owner=self.user, by=self.actor, now=self.now, **form.settings()
             )
         except InvalidSchedule as invalid:
-            raise Refused(_at_fields(invalid)) from invalid
+            raise Refused(at_fields(invalid)) from invalid
         told = f"{made.listener.item} is on a card. Make a trigger that listens to it."
         return done(self.request, told, goto=f"{reverse('trigger-new')}?item={made.listener.item_id}")
 
@@ -104,9 +102,7 @@ class SchedulePage(FormPage):
         row = self._row(kwargs["pk"])
         calendars = _calendars_of(row.listener.connection, self.user)
         form = ScheduleForm(data, calendars=calendars, initial=initial_of(row))
-        form.fields["version"] = forms.IntegerField(
-            widget=forms.HiddenInput, initial=row.version, min_value=1, max_value=2**31 - 1
-        )
+        form.fields["version"] = version_of(row)
         return form
 
     def check(self, **kwargs: Any) -> None:
@@ -118,7 +114,7 @@ class SchedulePage(FormPage):
         try:
             schedules.change_schedule(schedule=row, by=self.actor, now=self.now, version=version, name=name, **settings)
         except InvalidSchedule as invalid:
-            raise Refused(_at_fields(invalid)) from invalid
+            raise Refused(at_fields(invalid)) from invalid
         return done(self.request, "It goes by this from now on.", goto=reverse("schedule", args=[row.pk]))
 
     def _row(self, pk: int) -> Schedule:
@@ -137,7 +133,7 @@ class PreviewRuns(PageView):
 
     def context(self, **kwargs: Any) -> dict[str, Any]:
         clock_id, schedule_id = wanted_id(self.request, "clock"), wanted_id(self.request, "schedule")
-        clock = self.find(_clocks(self.user), pk=clock_id) if clock_id is not None else None
+        clock = self.find(clocks(self.user), pk=clock_id) if clock_id is not None else None
         row = self.find(schedules_visible_to(user=self.user), pk=schedule_id) if schedule_id is not None else None
         form = SettingsForm(self.request.POST, calendars=_calendars_of(clock, self.user))
         around = {"preview_url": self.request.get_full_path()}
@@ -173,90 +169,6 @@ class ResumeSchedule(SignedInView):
         listener = self.find(listeners_visible_to(user=self.user), pk=row.listener_id)
         listeners.resume_listener(listener=listener, by=self.actor, now=self.now)
         return done(request, "It goes on. What was missed goes by its own choice.", reload=True)
-
-
-class CalendarForm(forms.Form):
-    """A named list of days."""
-
-    name = forms.CharField(max_length=200)
-    days = forms.CharField(
-        required=False,
-        max_length=20_000,
-        widget=forms.Textarea(attrs={"rows": 6, "class": "mono"}),
-        help_text="One a line: 2026-12-25 Christmas, 2026-12-24/2027-01-02 for a span, 12-25 for every year.",
-    )
-
-
-class NewCalendar(FormDialog):
-    """A calendar of a clock; any of its schedules may rest by it."""
-
-    operation = LISTEN
-    page = "library"
-    title = "New calendar"
-    text = "Its name can be ticked on each schedule of this clock."
-    submit = "Make it"
-
-    def form(self, data: Any, **kwargs: Any) -> CalendarForm:
-        self._clock(kwargs["pk"])
-        return CalendarForm(data)
-
-    def check(self, **kwargs: Any) -> None:
-        self.require(LISTEN, self._clock(kwargs["pk"]))
-
-    def saved(self, form: Any, **kwargs: Any) -> HttpResponse:
-        with _said_at_fields():
-            made = schedules.create_calendar(
-                connection=self._clock(kwargs["pk"]), by=self.actor, now=self.now, **form.cleaned_data
-            )
-        return done(self.request, f"{made} can be chosen now.", reload=True)
-
-    def _clock(self, pk: int) -> Connection:
-        found: Connection = self.find(_clocks(self.user), pk=pk)
-        return found
-
-
-class EditCalendar(FormDialog):
-    """A calendar's name and days."""
-
-    operation = Operation.VIEW
-    page = "library"
-    title = "Change a calendar"
-    text = "Every schedule that rests by it goes by this from now on."
-    submit = "Save"
-
-    def form(self, data: Any, **kwargs: Any) -> CalendarForm:
-        row = self._row(kwargs["pk"])
-        form = CalendarForm(data, initial={"name": row.name, "days": row.days})
-        form.fields["version"] = forms.IntegerField(
-            widget=forms.HiddenInput, initial=row.version, min_value=1, max_value=2**31 - 1
-        )
-        return form
-
-    def check(self, **kwargs: Any) -> None:
-        self.require(LISTEN, self._row(kwargs["pk"]))
-
-    def saved(self, form: Any, **kwargs: Any) -> HttpResponse:
-        with _said_at_fields():
-            schedules.change_calendar(
-                calendar=self._row(kwargs["pk"]), by=self.actor, now=self.now, **form.cleaned_data
-            )
-        return done(self.request, "Its schedules go by this from now on.", reload=True)
-
-    def _row(self, pk: int) -> SkipCalendar:
-        found: SkipCalendar = self.find(calendars_visible_to(user=self.user), pk=pk)
-        return found
-
-
-@contextmanager
-def _said_at_fields() -> Iterator[None]:
-    """What the service refuses stands at its field."""
-    try:
-        with transaction.atomic():
-            yield
-    except InvalidSchedule as invalid:
-        raise Refused(_at_fields(invalid)) from invalid
-    except IntegrityError as taken:
-        raise Refused([("name", "This clock has a calendar of this name already. Choose another.")]) from taken
 
 
 def shown_runs(preview: Preview) -> dict[str, Any]:
@@ -295,7 +207,13 @@ def _preview_url(clock_id: int | None, schedule_id: int | None = None) -> str:
     return f"{reverse('schedule-preview')}?{query}" if query else reverse("schedule-preview")
 
 
-def _clocks(user: Any) -> Any:
+def version_of(row: Any) -> forms.IntegerField:
+    """The version that a form was filled in from; a later one makes the change a conflict."""
+    return forms.IntegerField(widget=forms.HiddenInput, initial=row.version, min_value=1, max_value=2**31 - 1)
+
+
+def clocks(user: Any) -> Any:
+    """The clocks that a person may see."""
     return visible(Connection.objects.filter(source=Source.SCHEDULE), user=user)
 
 
@@ -307,5 +225,6 @@ def _calendars_of(clock: Connection | None, user: Any) -> Iterable[SkipCalendar]
     return calendars_visible_to(user=user).filter(connection=clock) if clock is not None else ()
 
 
-def _at_fields(invalid: InvalidSchedule) -> list[tuple[str, str]]:
+def at_fields(invalid: InvalidSchedule) -> list[tuple[str, str]]:
+    """What the service refuses, field by field."""
     return [(problem.path, problem.message) for problem in invalid.problems]

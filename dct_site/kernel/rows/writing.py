@@ -196,27 +196,26 @@ class _SwapPlan:
 
 @cache
 def _swap_plan(model: type[models.Model], vendor: str, values: tuple[str, ...], where: tuple[str, ...]) -> _SwapPlan:
-    meta, quote = model._meta, connection.ops.quote_name
-    written: list[Any] = [meta.get_field(name) for name in values]
-    asked: list[Any] = [meta.pk, *(meta.get_field(name) for name in where)]
-    columns = ", ".join(f"{quote(column_of(field))} = %s" for field in written)
-    condition = " AND ".join(f"{quote(column_of(field))} = %s" for field in asked)
-    statement = f"UPDATE {quote(meta.db_table)} SET {columns} WHERE {condition}"  # noqa: S608 - names of models
-    return _SwapPlan(statement, [(field.attname, way_to(field, vendor)) for field in (*written, *asked)])
+    return _swap_of(model, vendor, values, ("pk", *where), "")
 
 
 @cache
 def _swap_many_plan(
     model: type[models.Model], vendor: str, values: tuple[str, ...], where: tuple[str, ...], count: int
 ) -> _SwapPlan:
+    key, marks = connection.ops.quote_name(column_of(model._meta.pk)), ", ".join(["%s"] * count)
+    return _swap_of(model, vendor, values, where, f" AND {key} IN ({marks}) RETURNING {key}")
+
+
+def _swap_of(
+    model: type[models.Model], vendor: str, values: tuple[str, ...], where: tuple[str, ...], tail: str
+) -> _SwapPlan:
     meta, quote = model._meta, connection.ops.quote_name
-    written: list[Any] = [meta.get_field(name) for name in values]
-    asked: list[Any] = [meta.get_field(name) for name in where]
+    by_name: dict[str, Any] = {"pk": meta.pk, **{field.name: field for field in meta.concrete_fields}}
+    written, asked = [by_name[name] for name in values], [by_name[name] for name in where]
     columns = ", ".join(f"{quote(column_of(field))} = %s" for field in written)
     condition = " AND ".join(f"{quote(column_of(field))} = %s" for field in asked)
-    key, marks = quote(column_of(meta.pk)), ", ".join(["%s"] * count)
-    table = quote(meta.db_table)
-    statement = f"UPDATE {table} SET {columns} WHERE {condition} AND {key} IN ({marks}) RETURNING {key}"  # noqa: S608 - names of models
+    statement = f"UPDATE {quote(meta.db_table)} SET {columns} WHERE {condition}{tail}"  # noqa: S608 - names of models
     return _SwapPlan(statement, [(field.attname, way_to(field, vendor)) for field in (*written, *asked)])
 
 
