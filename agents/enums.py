@@ -137,3 +137,13 @@ START_MOVES: Machine = machine(
 class Pool(models.TextChoices):
     AGENTS = "agents", "Agents"
     WORKSPACES = "workspaces", "Workspaces"
+
+
+class Rung(models.IntegerChoices):
+    """How far up the ladder of overload DCT stands; each rung includes those below it."""
+
+    CALM = 0, "Calm"
+    POLLS_SLOW = 1, "Polls slow down"
+    LOW_WAITS = 2, "Low priority waits"
+    BULK_STOPS = 3, "Bulk work stops"
+    DOOR_CLOSED = 4, "The door is closed"

@@ -1,7 +1,7 @@
 """What admission would do with starts that did not happen: arithmetic without a database, a clock or a lock."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import NamedTuple, Protocol
@@ -15,8 +15,8 @@ class Arrival:
     workspace.
 
     ``key`` with ``key_limit`` bounds how many of one key work at once, with ``per_hour`` and ``per_day`` how many
-    begin; ``expires_s`` is how long it may wait from when it may begin. ``is_old``: what asked for it belongs to a
-    backlog.
+    begin; ``expires_s`` is how long it may wait from when it may begin. Those of one ``turn`` go one after the other,
+    in the order in which they are asked for. ``is_old``: what asked for it belongs to a backlog.
     """
 
     at: float
@@ -30,13 +30,14 @@ class Arrival:
     asked_at: float | None = None
     is_old: bool = False
     is_resumed: bool = False
+    turn: Hashable = None
 
 
 class Gate(Protocol):
     """Who of one key is asked for at all, by what of it waits and works. Places are those in the list of arrivals."""
 
     def enter(self, place: int) -> Sequence[int] | None:
-        """None: it is not asked for. Otherwise who gives way to it, out of the queue."""
+        """None: it is not asked for. Otherwise who gives way to it, out of the queue or of its work."""
 
     def start(self, place: int) -> None:
         """It works."""
@@ -84,6 +85,9 @@ class _Simulation:
         self._begun: dict[str, list[float]] = defaultdict(list)
         self._queued: set[int] = set()
         self._turns = _Turns()
+        self._in_turn: dict[Hashable, dict[int, None]] = defaultdict(dict)
+        self._behind: dict[int, _Ticket] = {}
+        self._stopped: set[int] = set()
 
     def run(self) -> list[float | None]:
         while moments := [heap[0][0] for heap in (self._working, self._later) if heap] + self._next_asked():
@@ -100,11 +104,16 @@ class _Simulation:
     def _end(self, now: float) -> None:
         while self._working and self._working[0][0] <= now:
             _, place = heappop(self._working)
-            ended = self._arrivals[place]
-            self._room.give_back(self._need(ended))
-            self._by_key[ended.key] -= 1
-            self._leave(place)
-            self._let_next(ended.key)
+            if place not in self._stopped:
+                self._give_back(place)
+                self._leave(place)
+                self._let_next(self._arrivals[place].key)
+
+    def _give_back(self, place: int) -> None:
+        ended = self._arrivals[place]
+        self._room.give_back(self._need(ended))
+        self._by_key[ended.key] -= 1
+        self._leave_turn(place)
 
     def _expire(self, now: float) -> None:
         while self._expiring and self._expiring[0][0] <= now:
@@ -112,6 +121,7 @@ class _Simulation:
             if place in self._queued:
                 self._queued.remove(place)
                 self._turns.leave(place)
+                self._leave_turn(place)
                 self._leave(place)
 
     def _arrive(self, now: float) -> None:
@@ -122,9 +132,10 @@ class _Simulation:
             if displaced is None:
                 continue
             for other in displaced:
-                self._queued.discard(other)
-                self._turns.leave(other)
+                self._give_way(other)
             self._queued.add(place)
+            if one.turn is not None:
+                self._in_turn[one.turn][place] = None
             if one.is_old:
                 self._turns.join(place, one.key)
             if one.expires_s is not None:
@@ -136,10 +147,30 @@ class _Simulation:
             ticket = _Ticket(-one.priority, self._turns.of(place), _asked_at(one), place)
             heappush(self._lines[one.is_old], ticket)
 
+    def _give_way(self, place: int) -> None:
+        if place in self._queued:
+            self._queued.remove(place)
+            self._turns.leave(place)
+            self._leave_turn(place)
+        else:
+            self._stopped.add(place)
+            self._give_back(place)
+            self._let_next(self._arrivals[place].key)
+
+    def _leave_turn(self, place: int) -> None:
+        line = self._in_turn[self._arrivals[place].turn]
+        line.pop(place, None)
+        first = next(iter(line), None)
+        if first is not None and first in self._behind:
+            heappush(self._lines[self._arrivals[first].is_old], self._behind.pop(first))
+
     def _admit(self, now: float) -> None:
         while (ticket := self._first()) is not None:
             one = self._arrivals[ticket.place]
-            if key_is_full(self._by_key[one.key], one.key_limit):
+            if one.turn is not None and next(iter(self._in_turn[one.turn])) != ticket.place:
+                self._behind[ticket.place] = heappop(self._lines[one.is_old])
+                self._let_next(one.key)
+            elif key_is_full(self._by_key[one.key], one.key_limit):
                 heappush(self._parked[one.key], heappop(self._lines[one.is_old]))
             elif (free_at := self._free_at(one)) > now:
                 heappush(self._later, (free_at, heappop(self._lines[one.is_old]).place))

@@ -90,6 +90,7 @@ resources: list[URLPattern | URLResolver] = [
     path("me/", MeViewSet.as_view({"get": "retrieve"}), name="me"),
     path("retention/", RetentionViewSet.as_view(_SINGLE), name="retention"),
     path("status/", StatusViewSet.as_view({"get": "retrieve"}), name="status"),
+    path("status/utilisation/", StatusViewSet.as_view({"get": "utilisation"}), name="utilisation"),
     path("workspaces/<int:pk>/files/<path:path>", ReviewedWorkspaceViewSet.as_view({"get": "file"})),
     path("workspace-templates/<int:pk>/files/<path:path>", TemplateViewSet.as_view(_TEMPLATE_FILE)),
     *router.urls,

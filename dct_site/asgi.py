@@ -1,7 +1,7 @@
 """The web process's ASGI application: the door in front, then static files, websockets, and Django for the rest."""
 
 import os
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dct_site.settings")
@@ -22,6 +22,7 @@ django_application = GatedHandler()
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
+Header = tuple[bytes, bytes]
 Send = Callable[[Message], Awaitable[None]]
 
 ALIVE = b'{"status": "alive"}'
@@ -49,6 +50,9 @@ class Application:
             await self._static(scope, receive, send)
         elif path == "/healthz":
             await _answer(send, ALIVE)
+        elif path == "/readyz":
+            named = {**scope, "headers": _under_our_name(scope["headers"])}
+            await django_application(named, receive, send)  # type: ignore[arg-type]
         else:
             await django_application(scope, receive, send)  # type: ignore[arg-type]
 
@@ -64,6 +68,12 @@ class Application:
                 await self.door.close()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
+
+
+def _under_our_name(headers: Iterable[Header]) -> list[Header]:
+    """A probe asks at an address: it knows no name of ours, and gets the same answer under each."""
+    name = settings.ALLOWED_HOSTS[0].lstrip(".").replace("*", "localhost")
+    return [(b"host", name.encode()), *(header for header in headers if header[0] != b"host")]
 
 
 async def _answer(send: Send, body: bytes) -> None:

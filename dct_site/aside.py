@@ -22,7 +22,7 @@ def main() -> int:
     django.setup()
     from django.db import close_old_connections  # noqa: PLC0415 - models are there only now
 
-    from triggers.services.backtest_wire import answer  # noqa: PLC0415
+    from triggers.services.backtest.wire import answer  # noqa: PLC0415
 
     while select([sys.stdin], [], [], IDLE_S)[0]:
         line = sys.stdin.buffer.readline()

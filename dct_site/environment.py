@@ -3,16 +3,19 @@ refused in one sentence (ImproperlyConfigured) that names the variable.
 """
 
 import os
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
+from django.http.request import validate_host
 
 from dct_site.kernel.crypto import Box, WrongKey
 from dct_site.kernel.keyfile import read_or_make
 
+LOG_FORMATS = ("json", "text")
 KINDS = ("development", "production")
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 SHORTEST_SECRET = 50
@@ -84,6 +87,41 @@ def broker_and_channel_urls() -> tuple[str, str]:
             "DCT_CHANNEL_URL is not set; with DCT_BROKER_URL the processes need it: set it to redis://…"
         )
     return broker, channel
+
+
+def must_agree(*, production: bool, engine: str, broker: str, hosts: list[str], public: str) -> None:
+    """Refuse what each variable alone may say and together cannot work."""
+    if broker and engine.endswith("sqlite"):
+        raise ImproperlyConfigured(
+            "DCT_BROKER_URL is set and the database is SQLite, which processes of many machines cannot share; "
+            "set DCT_DATABASE_URL to postgresql://…, or DCT_BROKER_URL to nothing."
+        )
+    name = urlsplit(public).hostname or ""
+    if production and name and not validate_host(name, hosts):
+        raise ImproperlyConfigured(
+            f"DCT_PUBLIC_URL names {name}, which DCT_ALLOWED_HOSTS turns away; add it to DCT_ALLOWED_HOSTS."
+        )
+
+
+def metrics_allow() -> list[str]:
+    """DCT_METRICS_ALLOW: addresses and networks that may read /metrics without a token; none when it is empty."""
+    given = [part.strip() for part in os.environ.get("DCT_METRICS_ALLOW", "").split(",") if part.strip()]
+    for one in given:
+        try:
+            ip_network(one)
+        except ValueError:
+            raise ImproperlyConfigured(
+                f"DCT_METRICS_ALLOW names {one!r}; it may hold addresses and networks, such as 10.0.0.7,10.1.0.0/16."
+            ) from None
+    return given
+
+
+def log_format(*, production: bool) -> str:
+    """DCT_LOG_FORMAT: json or text; json in production when nothing is said."""
+    given = os.environ.get("DCT_LOG_FORMAT") or LOG_FORMATS[0 if production else 1]
+    if given not in LOG_FORMATS:
+        raise ImproperlyConfigured(f"DCT_LOG_FORMAT is {given!r}; it may be json or text.")
+    return given
 
 
 def database(*, data: Path) -> dict[str, Any]:

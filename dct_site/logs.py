@@ -1,9 +1,16 @@
-"""Structured logs: events with fields, readable in a terminal, JSON lines in production."""
+"""Structured logs: events with fields, as text for a terminal or as one JSON object a line.
+
+Every line carries what its work is about (``kernel.about``), whoever logs it. What smells of a secret is taken out
+last, so that it is taken out of tracebacks and of other libraries' lines, too.
+"""
 
 import logging
 import sys
+from typing import Any
 
 import structlog
+
+from dct_site.kernel.redaction import redact, scrub
 
 _SHARED = (
     structlog.contextvars.merge_contextvars,
@@ -14,14 +21,6 @@ _SHARED = (
 
 def configure(*, role: str, as_json: bool) -> None:
     """Set up structlog and the standard library's logging for a process of ``role`` (web, engine, worker…)."""
-    renderer: structlog.typing.Processor
-    renderer = (
-        structlog.processors.JSONRenderer()
-        if as_json
-        else structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-        )
-    )
     structlog.configure(
         processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -29,16 +28,7 @@ def configure(*, role: str, as_json: bool) -> None:
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=list(_SHARED),
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info if as_json else _as_it_is,
-                renderer,
-            ],
-        )
-    )
+    handler.setFormatter(formatter(as_json=as_json))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
@@ -47,7 +37,32 @@ def configure(*, role: str, as_json: bool) -> None:
     structlog.contextvars.bind_contextvars(role=role)
 
 
-def _as_it_is(
+def formatter(*, as_json: bool) -> logging.Formatter:
+    """How a line is written, whether structlog or the standard library's logging made it."""
+    renderer: structlog.typing.Processor = structlog.processors.JSONRenderer(default=str)
+    if not as_json:
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=list(_SHARED),
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,
+            without_secrets,
+            renderer,
+        ],
+    )
+
+
+def without_secrets(
     _logger: structlog.typing.WrappedLogger, _name: str, event: structlog.typing.EventDict
 ) -> structlog.typing.EventDict:
-    return event
+    """A line without values whose name smells of a secret, and without those that stand in its texts: a password in an
+    address, a bearer token, ``password=…``.
+    """
+    return {name: _scrubbed(redact(value, name=name)) for name, value in event.items()}
+
+
+def _scrubbed(value: Any) -> Any:
+    return scrub(value) if isinstance(value, str) else value

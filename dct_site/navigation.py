@@ -5,13 +5,13 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
-from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
 from accounts.enums import Role
 from accounts.models import User
 from accounts.operations import Operation
 from accounts.permissions import may
+from dct_site.kernel.clock import utcnow
 from triggers.enums import ExecutionStatus
 from triggers.selectors.executions import executions_visible_to
 from triggers.selectors.health import HEALTH_STATES, health
@@ -60,7 +60,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)
     if not isinstance(user, User):
         return {}
-    now = timezone.now()
+    now = utcnow()
     return {"nav": SimpleLazyObject(lambda: _places(user)), "shell": SimpleLazyObject(lambda: _shell(user)), "now": now}
 
 
@@ -102,7 +102,7 @@ def _role(user: User) -> str:
 
 
 def _health() -> dict[str, str]:
-    found = health(now=timezone.now())
+    found = health(now=utcnow())
     count = len(found.reasons)
     words = {"healthy": "Healthy", "warning": "Warning", "error": "Error"}[found.state]
     if found.state != HEALTH_STATES[0]:

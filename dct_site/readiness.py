@@ -3,8 +3,8 @@
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
-from django.utils import timezone
 
+from dct_site.kernel.clock import utcnow
 from triggers.selectors.health import health
 
 MEANS_NOT_READY = frozenset({"engine_silent", "agents_silent", "tick_silent"})
@@ -27,7 +27,7 @@ def readyz(_request: HttpRequest) -> JsonResponse:
 def _missing() -> list[str]:
     if not _is_migrated():
         return ["The database's tables are not up to date; run `./dct manage migrate`."]
-    reasons = health(now=timezone.now()).reasons
+    reasons = health(now=utcnow()).reasons
     return [reason.text for reason in reasons if reason.code in MEANS_NOT_READY]
 
 

@@ -22,6 +22,8 @@ DEBUG = False
 DCT_DATA_DIR = Path(os.environ.get("DCT_DATA_DIR") or BASE_DIR / "data").resolve()
 DCT_PUBLIC_URL = environment.public_url()
 DCT_BROKER_URL, DCT_CHANNEL_URL = environment.broker_and_channel_urls()
+DCT_METRICS_ALLOW = environment.metrics_allow()
+DCT_LOG_FORMAT = environment.log_format(production=PRODUCTION)
 
 SECRET_KEY = environment.secret_key(production=PRODUCTION, kept=DCT_DATA_DIR / "keys")
 DCT_ENCRYPTION_KEYS = environment.encryption_keys(production=PRODUCTION, kept=DCT_DATA_DIR / "keys")
@@ -94,6 +96,13 @@ TEMPLATES: list[dict[str, Any]] = [
 DATABASES: dict[str, Any] = {"default": environment.database(data=DCT_DATA_DIR)}
 
 SCALED = bool(DCT_BROKER_URL)
+environment.must_agree(
+    production=PRODUCTION,
+    engine=DATABASES["default"]["ENGINE"],
+    broker=DCT_BROKER_URL,
+    hosts=ALLOWED_HOSTS,
+    public=DCT_PUBLIC_URL,
+)
 DCT_WAKE_BACKEND = "dct_site.wakeups.backend"
 CHANNEL_LAYERS = (
     {

@@ -31,7 +31,7 @@ def main(argv: list[str]) -> int:
     interpreter.take_short_turns()
     interpreter.take_all_descriptors()
     django.setup()
-    configure(role="web", as_json=settings.PRODUCTION)
+    configure(role="web", as_json=settings.DCT_LOG_FORMAT == "json")
     for number in (signal.SIGTERM, signal.SIGINT):
         # uvicorn raises the signal again after its clean end; without a handler that would look like a crash.
         signal.signal(number, lambda *_: None)

@@ -11,12 +11,13 @@ sys.path.insert(0, str(HERE.parent))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dct_site.settings")
 django.setup()
 
-from docs.pages import conditions, permissions, status_words  # noqa: E402 - models are there only now
+from docs.pages import conditions, health, permissions, status_words  # noqa: E402 - models are there only now
 
 PAGES = {
     "reference/status-words.md": status_words.page,
     "reference/conditions.md": conditions.page,
     "reference/permissions.md": permissions.page,
+    "reference/health.md": health.page,
 }
 
 

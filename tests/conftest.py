@@ -72,11 +72,11 @@ def one_rows(request: pytest.FixtureRequest) -> None:
     # What a test before it had committed is in memory still, under a generation that comes again.
     import_module("triggers.services.matching").forget()  # this file is imported without Django too
     # Nothing of a test was there before its process.
-    import_module("triggers.services.decide_suspects").suspects.until = 0
+    import_module("triggers.services.decide.suspects").suspects.until = 0
     # A child would see nothing of a test's transaction: its lines are answered here.
-    import_module("triggers.services.backtest_aside").aside.worker = import_module("tests.in_process").InProcess()
+    import_module("triggers.services.backtest.aside").aside.worker = import_module("tests.in_process").InProcess()
     # How large a batch may be was learned from other tests: what they hold of batches must not follow from it.
-    import_module("triggers.services.decide_pace").pace.forget()
+    import_module("triggers.services.decide.pace").pace.forget()
     request.getfixturevalue("transactional_db" if marker.kwargs.get("transaction") else "db")
     for label in ("triggers.Generation", "agents.Limits"):
         apps.get_model(label)._default_manager.get_or_create(pk=1)

@@ -1,6 +1,6 @@
 """The work of a child process, done in the test's own, through the same lines."""
 
-from triggers.services.backtest_wire import answer
+from triggers.services.backtest.wire import answer
 
 
 class InProcess:

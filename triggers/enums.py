@@ -203,14 +203,17 @@ class CooldownPolicy(models.TextChoices):
 
     DELAY = "delay", "Delay"
     SKIP = "skip", "Skip"
+    COALESCE = "coalesce", "Add it to the item's run that waits for its end"
 
 
 class OverlapPolicy(models.TextChoices):
     """What happens to a match while a run of the same trigger for the same item waits or works."""
 
     ALLOW = "allow", "Start another run"
+    QUEUE = "queue", "One after the other, in order"
     SKIP = "skip", "Skip"
     COALESCE = "coalesce", "Add it to the run that still waits"
+    CANCEL_RUNNING = "cancel_running", "Cancel that run and start this one"
 
 
 class QueuePolicy(models.TextChoices):
@@ -219,6 +222,13 @@ class QueuePolicy(models.TextChoices):
     SKIP = "skip", "Skip"
     COALESCE = "coalesce", "Add it to the item's run that waits, or skip"
     DROP_OLDEST = "drop_oldest", "Cancel the run that has waited longest"
+
+
+class BatchBy(models.TextChoices):
+    """Which events make a batch."""
+
+    ITEM = "item", "Of one item"
+    TRIGGER = "trigger", "Of all items"
 
 
 class LatePolicy(models.TextChoices):
@@ -257,6 +267,23 @@ EXECUTION_MOVES: Machine = machine(
         _E.EXPIRED: [],
     },
 )
+
+
+class Failure(models.TextChoices):
+    """Where it failed: on the way in, or at a step of an execution."""
+
+    LISTENER_CONNECTION = "listener_connection", "Listener connection"
+    WORKSPACE_CREATION = "workspace_creation", "Workspace creation"
+    AGENT_DEPLOYMENT = "agent_deployment", "Agent deployment"
+    DELIVERABLE_COMPLETION = "deliverable_completion", "Deliverable completion"
+
+
+class Window(models.TextChoices):
+    """How far back figures look."""
+
+    HOUR = "hour", "Last hour"
+    DAY = "day", "Last day"
+    WEEK = "week", "Last week"
 
 
 class Attention(models.TextChoices):

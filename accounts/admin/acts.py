@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, cast
 from django.contrib import messages
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 
 from accounts.actor import Actor
 from accounts.enums import Via
 from accounts.models import User
 from accounts.operations import Operation
 from accounts.permissions import may
+from dct_site.kernel.clock import utcnow
 from dct_site.kernel.rest.problems import problem_of
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def _one(row: Model, user: User, operation: Operation, do: Do, counts: Counter[s
     if not told:
         return told.detail
     try:
-        is_changed = do(row, Actor.person(user, Via.ADMIN), timezone.now())
+        is_changed = do(row, Actor.person(user, Via.ADMIN), utcnow())
     except Exception as error:
         problem = problem_of(error)
         if problem is None:

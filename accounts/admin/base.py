@@ -8,11 +8,10 @@ from typing import Any, ClassVar, cast
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import PAGE_VAR
 from django.core.exceptions import PermissionDenied
-from django.db.models import ForeignKey, Model, Q, QuerySet, URLField
+from django.db.models import ForeignKey, JSONField, Model, Q, QuerySet, URLField
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils import timezone
 
 from accounts import ownership
 from accounts.actor import Actor
@@ -23,6 +22,8 @@ from accounts.enums import Via
 from accounts.models import User
 from accounts.operations import Operation, Reach
 from accounts.permissions import may, reach_of, visible
+from dct_site.kernel.clock import utcnow
+from dct_site.kernel.json_field import JsonField
 
 
 def person(request: HttpRequest) -> User:
@@ -63,7 +64,7 @@ class RoleAdmin(ThemedAdmin):
     show_full_result_count = False
     list_per_page = 50
     save_as = False
-    formfield_overrides: ClassVar = {URLField: {"assume_scheme": "https"}}
+    formfield_overrides: ClassVar = {URLField: {"assume_scheme": "https"}, JSONField: {"form_class": JsonField}}
 
     # Who may do what
 
@@ -152,7 +153,7 @@ class RoleAdmin(ThemedAdmin):
         return own_form(made, partial(self._save, request, obj), drawn=drawn)
 
     def _save(self, request: HttpRequest, obj: Any, form: ServiceForm) -> Model:
-        by, now = Actor.person(person(request), Via.ADMIN), timezone.now()
+        by, now = Actor.person(person(request), Via.ADMIN), utcnow()
         if obj is None:
             return self.create(request, form.cleaned_data, by=by, now=now)
         return self.change(request, obj, form.given(), by=by, now=now)
@@ -176,7 +177,7 @@ class RoleAdmin(ThemedAdmin):
         """Inlines are read only."""
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
-        self.remove(obj, by=Actor.person(person(request), Via.ADMIN), now=timezone.now())
+        self.remove(obj, by=Actor.person(person(request), Via.ADMIN), now=utcnow())
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """The service decides what goes with it; Django's walk over every related row would ask models' permissions."""

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from django.utils import timezone
 from knox.auth import TokenAuthentication as KnoxAuthentication
 from rest_framework.authentication import SessionAuthentication as DrfSession
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from accounts.models import ApiToken, User
+from dct_site.kernel.clock import utcnow
 
 
 class TokenAuthentication(KnoxAuthentication):  # type: ignore[misc]
@@ -19,7 +19,7 @@ class TokenAuthentication(KnoxAuthentication):  # type: ignore[misc]
             # The parent decodes and looks it up without a look: not UTF-8, or NUL on PostgreSQL, were errors of ours.
             raise AuthenticationFailed("Invalid token.")
         user, found = super().authenticate_credentials(token)
-        now = timezone.now()
+        now = utcnow()
         if found.last_used_at is None or (now - found.last_used_at).total_seconds() > 60:
             ApiToken.objects.filter(pk=found.pk).update(last_used_at=now)
         return user, found

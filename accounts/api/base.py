@@ -7,7 +7,6 @@ from typing import Any, ClassVar, cast
 
 from django.db import IntegrityError, transaction
 from django.db.models import Model, QuerySet
-from django.utils import timezone
 from rest_framework.exceptions import ValidationError
 from rest_framework.fields import empty
 from rest_framework.mixins import ListModelMixin
@@ -22,6 +21,7 @@ from accounts.enums import Via
 from accounts.models import User
 from accounts.operations import Operation
 from accounts.permissions import may, require, visible
+from dct_site.kernel.clock import utcnow
 from dct_site.kernel.edits import EditConflict
 from dct_site.kernel.rest.etags import PreconditionFailed, check_if_match, etag_of
 
@@ -64,7 +64,7 @@ class OperationViewSet(GenericViewSet[Any]):
 
     @property
     def now(self) -> datetime:
-        return timezone.now()
+        return utcnow()
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)

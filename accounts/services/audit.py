@@ -8,9 +8,7 @@ from django.db import connection, models
 
 from accounts.actor import Actor
 from accounts.models import AuditEntry
-
-REDACTED = "•••"
-_SECRET_WORDS = ("secret", "password", "token", "api_key", "apikey", "authorization", "credential", "private_key")
+from dct_site.kernel.redaction import redact
 
 
 def record(
@@ -51,14 +49,3 @@ def _label(obj: models.Model) -> str:
     """
     name = getattr(obj, "audit_name", "") or f"{obj._meta.verbose_name} {obj.pk}"
     return str(name)[:200]
-
-
-def redact(value: Any, *, name: str = "") -> Any:
-    """``value`` with everything below a name that smells of a secret replaced."""
-    if name and any(word in name.lower() for word in _SECRET_WORDS) and value not in (None, "", [], {}):
-        return REDACTED
-    if isinstance(value, Mapping):
-        return {str(key): redact(inner, name=str(key)) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [redact(inner, name=name) for inner in value]
-    return value if value is None or isinstance(value, bool | int | float | str) else str(value)

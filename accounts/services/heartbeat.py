@@ -21,6 +21,11 @@ def retire(*, role: str, owner: str) -> None:
     Heartbeat.objects.filter(role=role, owner=owner).delete()
 
 
+def retire_all() -> None:
+    """Take every row away: none of those processes is one of this installation."""
+    Heartbeat.objects.all().delete()
+
+
 def seconds_since(role: str, *, now: datetime) -> float | None:
     """Seconds since anybody in ``role`` was last seen; None where nobody ever was."""
     latest = Heartbeat.objects.filter(role=role).order_by("-at").values_list("at", flat=True).first()

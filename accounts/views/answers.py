@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -33,8 +34,11 @@ def done(
     """It worked: say so. ``goto`` is the page to open then, ``reload`` draws the present one again, ``close`` closes
     the modal; ``undo`` is the address that takes it back, ``see`` that of what came of it.
 
-    Without a script it is a redirect to ``goto``, or to where the person came from.
+    Without a script it is a redirect to ``goto``, or to where the person came from. A form that was opened on a page of
+    its own has no modal to close: it leads to ``see``, so that it is not sent again.
     """
+    if close and not goto and _is_page(request):
+        goto = see
     if not is_htmx(request):
         messages.add_message(request, _LEVELS.get(tone, messages.SUCCESS), text)
         return HttpResponseRedirect(goto or came_from(request))
@@ -71,6 +75,20 @@ def refused(request: HttpRequest, problem: Problem) -> HttpResponse:
         return answer(request, problem)
     messages.error(request, problem.detail)
     return HttpResponseRedirect(came_from(request))
+
+
+def page_of(request: HttpRequest) -> str:
+    """The path of the page that the request was made on, with its query; empty where that is not told, or not ours."""
+    told = request.headers.get("HX-Current-URL") or request.headers.get("Referer", "")
+    if not url_has_allowed_host_and_scheme(told, {request.get_host()}, require_https=request.is_secure()):
+        return ""
+    at = urlsplit(told)
+    return urlunsplit(("", "", at.path, at.query, ""))
+
+
+def _is_page(request: HttpRequest) -> bool:
+    """Whether the form that was sent is a whole page, at the address that it posts to."""
+    return urlsplit(page_of(request)).path == request.path
 
 
 def came_from(request: HttpRequest) -> str:

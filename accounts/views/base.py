@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar, TypeVar, cast
 
+from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import resolve_url
-from django.utils import timezone
 from django.views import View
 
 from accounts.actor import Actor
@@ -18,7 +17,8 @@ from accounts.enums import Via
 from accounts.models import User
 from accounts.operations import Operation
 from accounts.permissions import Code, Denied, may, require
-from accounts.views.answers import fragment, is_htmx, refused
+from accounts.views.answers import fragment, is_htmx, page_of, refused
+from dct_site.kernel.clock import utcnow
 from dct_site.kernel.rest.problems import Problem, answer, problem_of
 
 Row = TypeVar("Row", bound=Model)
@@ -36,7 +36,7 @@ class SignedInView(View):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.user.is_authenticated:
             return self._sign_in(request)
-        self.now: datetime = timezone.now()
+        self.now: datetime = utcnow()
         try:
             if self.operation is not None:
                 self.require(self.operation)
@@ -76,7 +76,9 @@ class SignedInView(View):
     def _sign_in(self, request: HttpRequest) -> HttpResponseBase:
         if is_htmx(request):
             # A redirect would be followed by the script and the sign-in page drawn into a fragment.
-            return HttpResponse(status=204, headers={"HX-Redirect": resolve_url("login")})
+            if request.method == "POST":
+                messages.warning(request, "You were signed out, so your last change is not stored.")
+            return HttpResponse(status=204, headers={"HX-Redirect": redirect_to_login(page_of(request) or "/").url})
         return redirect_to_login(request.get_full_path())
 
     def _denied(self, request: HttpRequest, denied: Denied) -> HttpResponseBase:

@@ -70,6 +70,7 @@ class StartRequestAdmin(RoleAdmin):
         "item_key",
         "item_limit",
         "connection_key",
+        "is_in_turn",
         "parked_for",
         "is_resumed",
         "backlog_turn",

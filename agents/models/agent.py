@@ -102,6 +102,8 @@ class AgentRun(models.Model):
             models.Index(
                 fields=["lease_until"], condition=Q(status__in=["starting", "running", "stopping"]), name="run_leases"
             ),
+            # When slots were in use: of what ended lately, its begin and its end.
+            models.Index(fields=["ended_at", "started_at"], condition=Q(ended_at__isnull=False), name="run_ended"),
         ]
 
     def __str__(self) -> str:

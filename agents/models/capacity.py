@@ -5,7 +5,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import F, Q
 
-from agents.enums import START_MOVES, Pool, StartStatus
+from agents.enums import START_MOVES, Pool, Rung, StartStatus
 from dct_site.kernel.moves import Machine
 
 
@@ -29,6 +29,13 @@ class Limits(models.Model):
     paused_by = models.CharField(max_length=150, blank=True, default="", db_default="")
     paused_at = models.DateTimeField(null=True, blank=True)
     pause_reason = models.CharField(max_length=300, blank=True, default="", db_default="")
+    rung = models.PositiveSmallIntegerField(
+        choices=Rung, default=Rung.CALM, db_default=0, help_text="How far up the overload ladder DCT stands."
+    )
+    rung_at = models.DateTimeField(null=True, blank=True, help_text="Since when it stands there.")
+    rung_reason = models.CharField(max_length=300, blank=True, default="", db_default="")
+    rung_looked_at = models.DateTimeField(null=True, blank=True)
+    rung_calm_since = models.DateTimeField(null=True, blank=True, help_text="Since when it may go down.")
     version = models.PositiveIntegerField(default=1)
 
     class Meta:
@@ -37,6 +44,7 @@ class Limits(models.Model):
             models.CheckConstraint(condition=Q(reserved_percent__lte=100), name="limits_percent"),
             models.CheckConstraint(condition=Q(reserved_from_priority__range=(1, 10)), name="limits_priority"),
             models.CheckConstraint(condition=Q(backlog_percent__range=(1, 100)), name="limits_backlog"),
+            models.CheckConstraint(condition=Q(rung__range=(0, 4)), name="limits_rung"),
         ]
         verbose_name_plural = "limits"
 
@@ -50,9 +58,10 @@ class StartRequest(models.Model):
 
     ``concurrency_key`` with ``key_limit`` bounds how many of one key hold slots at once (a trigger's own limit), and
     with ``per_hour`` and ``per_day`` how many begin; ``item_key`` with ``item_limit`` does so for what is about one
-    item; the limit of ``connection_key`` stands with the connection. A request that something of its own keeps back is
-    parked outside the ready index, behind the key that ``parked_for`` names. ``backlog_turn`` is 0 for what is fresh;
-    what came of old events after an outage has a turn, in which the keys alternate.
+    item; the limit of ``connection_key`` stands with the connection. Those of one key and item that are ``is_in_turn``
+    go one after the other, by ``subject_id``. A request that something of its own keeps back is parked outside the
+    ready index, behind the key that ``parked_for`` names. ``backlog_turn`` is 0 for what is fresh; what came of old
+    events after an outage has a turn, in which the keys alternate.
     """
 
     MOVES: ClassVar[Machine] = START_MOVES
@@ -71,6 +80,9 @@ class StartRequest(models.Model):
     item_limit = models.PositiveIntegerField(null=True, blank=True)
     connection_key = models.CharField(max_length=80, blank=True, default="", db_default="")
     parked_for = models.CharField(max_length=80, blank=True, default="", db_default="")
+    is_in_turn = models.BooleanField(
+        default=False, db_default=False, help_text="Starts only when what is before it for its item has ended."
+    )
     is_resumed = models.BooleanField(default=False, help_text="Goes to the head of its priority.")
     backlog_turn = models.PositiveIntegerField(
         default=0, db_default=0, help_text="Its turn in a backlog; 0 for what is fresh."
@@ -129,6 +141,11 @@ class StartRequest(models.Model):
                 fields=["concurrency_key", "admitted_at"],
                 condition=Q(admitted_at__isnull=False, is_resumed=False, concurrency_key__gt=""),
                 name="start_begun",
+            ),
+            models.Index(
+                fields=["concurrency_key", "item_key", "subject_id"],
+                condition=Q(is_in_turn=True, status__in=["waiting", "parked", "admitted"]),
+                name="start_turns",
             ),
             models.Index(fields=["expires_at"], condition=Q(status__in=["waiting", "parked"]), name="start_expiry"),
             # Of a backlog alone: empty in quiet times.

@@ -11,6 +11,8 @@ from accounts.models import Connection
 from agents.enums import Pool
 from agents.models import Limits, StartRequest
 from agents.selectors.capacity import empty_room, need_of
+from agents.selectors.overload import held_low
+from agents.selectors.turns import at_work_or_before, turn_key
 from agents.starts import Block, holds_on
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -31,6 +33,7 @@ class Gate:
         self._room = empty_room(limits)
         self._now = now
         self._held: dict[int, Block] = {}
+        self._before: dict[int, int] = {}
         self._running: dict[str, int] = {}
         self._most_of: dict[str, int | None] = {}
         self._begun: dict[tuple[str, timedelta], int] = {}
@@ -39,6 +42,7 @@ class Gate:
     def learn(self, wanted: Sequence[StartRequest]) -> None:
         """Read what ``block`` needs to know of these."""
         self._held |= holds_on(wanted)
+        self._before |= at_work_or_before(wanted)
         self._learn_connections({start.connection_key for start in wanted} - {""})
         self._count("concurrency_key", {start.concurrency_key for start in wanted if start.key_limit is not None})
         self._count("item_key", {start.item_key for start in wanted if start.item_limit is not None})
@@ -48,7 +52,9 @@ class Gate:
     def block(self, start: StartRequest) -> Block | None:
         """What keeps one of those back that it learned of; None: only room may."""
         return (
-            self._held.get(start.pk)
+            held_low(self._limits, start, self._now)
+            or self._held.get(start.pk)
+            or self._turn(start)
             or self._full(start.concurrency_key, start.key_limit, "the trigger runs {} of {}")
             or self._rate(start)
             or self._full(start.item_key, start.item_limit, "its item has {} of {} runs that it may have at once")
@@ -87,6 +93,12 @@ class Gate:
         if not key or most is None or self._running[key] < most:
             return None
         return Block(key, words.format(self._running[key], most))
+
+    def _turn(self, start: StartRequest) -> Block | None:
+        first = self._before.get(start.pk)
+        if first is None:
+            return None
+        return Block(turn_key(start), f"its turn comes after run {first} for the same item")
 
     def _rate(self, start: StartRequest) -> Block | None:
         """Who tries again has been counted."""
@@ -139,6 +151,11 @@ def keys_of(start: StartRequest) -> list[str]:
     return [key for key in (start.concurrency_key, start.item_key, start.connection_key) if key]
 
 
+def frees(start: StartRequest) -> list[str]:
+    """The keys behind which somebody may wait for its end."""
+    return [*keys_of(start), turn_key(start)] if start.concurrency_key else keys_of(start)
+
+
 def running_under(column: str, keys: Iterable[str]) -> dict[str, int]:
     """How many starts hold slots under each of these keys that any does."""
     given = list(keys)
@@ -159,6 +176,8 @@ def begun(key: str, since: datetime) -> QuerySet[StartRequest]:
     ).order_by()
 
 
-def moment(at: datetime, now: datetime) -> str:
+def moment(at: datetime, now: datetime, *, seconds: bool = False) -> str:
     """The time of day, with the date where it is another day."""
-    return at.strftime("%H:%M" if at.date() == now.date() else "%Y-%m-%d %H:%M")
+    if at.date() != now.date():
+        return at.strftime("%Y-%m-%d %H:%M")
+    return at.strftime("%H:%M:%S" if seconds else "%H:%M")

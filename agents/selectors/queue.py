@@ -14,6 +14,7 @@ from agents.models import Limits, StartRequest
 from agents.selectors.capacity import PRECEDENCE, limits_now, need_of, read_room
 from agents.selectors.gate import NOUNS, Gate, moment
 from agents.selectors.lines import LEVELS, Ageing, Lines, Place
+from agents.selectors.turns import is_turn, places_before
 
 _BEHIND = "; its event was old, so fresh ones of its priority go first"
 _NOBODY = Q(pk__in=[])
@@ -60,6 +61,9 @@ def waiting(start: StartRequest, *, now: datetime) -> Waiting | None:
     gate = Gate(limits, now)
     gate.learn([start])
     block = gate.block(start)
+    if block is not None and is_turn(block.key):
+        before = places_before(start)
+        return Waiting(start, None, block.reason + (f"; {before} are before it" if before > 1 else ""))
     if start.status == StartStatus.PARKED or (start.not_before and start.not_before > now):
         return Waiting(start, None, _held_reason(start, gate, now))
     if block is not None:
@@ -120,6 +124,8 @@ def _before_in(priority: int, place: Place, ageing: Ageing, *, is_own: bool) -> 
 
 def _held_reason(start: StartRequest, gate: Gate, now: datetime) -> str:
     if start.not_before and start.not_before > now:
+        if start.reason:
+            return f"{start.reason}, begins at {moment(start.not_before, now, seconds=True)}"
         return f"not before {moment(start.not_before, now)}"
     block = gate.block(start)
     return block.reason if block is not None else "it is looked at next"

@@ -11,6 +11,7 @@ from agents.runtimes.port import INSTRUCTIONS_FILE, RUN_FILE
 from agents.services.conversation import gate_reasons_of, instructions_of
 from dct_site.kernel.registry import UnknownKind
 from deliverables.enums import DeliverableStatus
+from deliverables.rules import formats
 from deliverables.selectors import deliverables_of
 from workspaces import files
 from workspaces.enums import TrustTier
@@ -122,6 +123,12 @@ def _line(deliverable: dict[str, Any]) -> str:
         words.append(f"at least {rules['min_size']:,} bytes")
     if "max_size" in rules:
         words.append(f"at most {rules['max_size']:,} bytes")
+    if "format" in rules:
+        words.append(formats.expected(rules))
+        if "schema" in rules:
+            words.append(f"the schema being `{json.dumps(rules['schema'], ensure_ascii=False)}`")
     if "pattern" in rules:
         words.append(f"must match `{rules['pattern']}`")
+    if "forbidden_pattern" in rules:
+        words.append(f"must hold nothing that matches `{rules['forbidden_pattern']}`")
     return "* " + ", ".join(words) + ("" if deliverable["required"] else " (optional)")

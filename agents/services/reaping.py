@@ -1,21 +1,27 @@
 """Takes over runs whose lease is over: ends what may be left of them on this machine, then runs their agents again."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 import structlog
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 
-from agents.enums import AGENT_MOVES, AgentStatus, RunStatus
-from agents.models import Agent, AgentRun
+from agents.enums import AGENT_MOVES, AgentStatus, Pool, RunStatus
+from agents.models import Agent, AgentRun, SlotHolder
 from agents.services import obsolete
+from agents.services.agent_start import queue_again
 from agents.services.briefing import mark_of
 from agents.services.endings import end_agent_stopped, try_again
 from agents.services.fence import ALIVE
 from agents.services.intents import stop_intent_of, wisher_of
+from agents.services.runs import requeue
 from dct_site.kernel import moves
 from dct_site.kernel.process.reap import reap_orphan
 
 log = structlog.get_logger(__name__)
+
+Again = Callable[[Agent], object]
 
 
 def reap(*, now: datetime, limit: int = 50) -> int:
@@ -31,6 +37,38 @@ def reap(*, now: datetime, limit: int = 50) -> int:
     return reaped
 
 
+def disown(*, now: datetime, reason: str) -> int:
+    """Every run that is alive by its row, whoever owns it and until when; returns how many. Its agent waits for a slot
+    again, and no attempt is counted.
+
+    For rows that were put back from a backup: their processes are those of another installation, so none is killed.
+    """
+    alive = list(AgentRun.objects.filter(status__in=ALIVE).order_by("pk").values_list("pk", flat=True))
+    return sum(_disown(run_id, now, reason) for run_id in alive)
+
+
+def queue_who_holds_a_slot(*, now: datetime) -> int:
+    """Agents that were about to start give their slots back and wait at the head of their priority; how many."""
+    slot = SlotHolder.objects.filter(start=OuterRef("start"), pool=Pool.AGENTS)
+    ready = Agent.objects.filter(Exists(slot), status=AgentStatus.PENDING).select_related("start").order_by("pk")
+    queued = 0
+    for agent in list(ready):
+        with transaction.atomic():
+            queue_again(agent, now=now, not_before=agent.not_before)
+        queued += 1
+    return queued
+
+
+def _disown(run_id: int, now: datetime, reason: str) -> int:
+    packed = obsolete.pack(AgentRun.objects.values_list("agent_id", flat=True).get(pk=run_id))
+    with transaction.atomic():
+        run = AgentRun.objects.select_for_update().filter(pk=run_id, status__in=ALIVE).first()
+        if run is None:
+            return 0
+        _lose(run, packed, now=now, reason=reason, again=lambda agent: requeue(agent, now=now, reason=reason))
+    return 1
+
+
 def _take_over(run_id: int, now: datetime) -> int:
     agent_id = AgentRun.objects.values_list("agent_id", flat=True).get(pk=run_id)
     packed = obsolete.pack(agent_id) if stop_intent_of(agent_id) is not None else None
@@ -39,15 +77,26 @@ def _take_over(run_id: int, now: datetime) -> int:
         if run is None:
             return 0
         reason = "Its supervisor stopped answering."
-        moves.move(run, RunStatus.LOST, now=now, reason=reason, ended_at=now, end_reason=reason)
-        agent = Agent.objects.select_for_update(of=("self",)).select_related("profile", "start").get(pk=agent_id)
         log.warning("run_lost", run=run.pk, agent=agent_id, owner=run.owner, epoch=run.epoch)
-        stop = stop_intent_of(agent_id)
-        if agent.status in AGENT_MOVES.terminal:
-            return 1
-        if stop is not None or agent.status == AgentStatus.STOPPING:
-            packed = packed or obsolete.pack(agent_id)
-            end_agent_stopped(agent, packed, now=now, reason=stop.reason if stop else reason, by=wisher_of(stop))
-        else:
-            try_again(agent, now=now, reason=reason, was_lost=True)
+        _lose(
+            run,
+            packed,
+            now=now,
+            reason=reason,
+            again=lambda agent: try_again(agent, now=now, reason=reason, was_lost=True),
+        )
     return 1
+
+
+def _lose(run: AgentRun, packed: obsolete.Conversation | None, *, now: datetime, reason: str, again: Again) -> None:
+    """The run is lost; its agent is stopped where that was wished for, else tried ``again``."""
+    moves.move(run, RunStatus.LOST, now=now, reason=reason, ended_at=now, end_reason=reason)
+    agent = Agent.objects.select_for_update(of=("self",)).select_related("profile", "start").get(pk=run.agent_id)
+    stop = stop_intent_of(agent.pk)
+    if agent.status in AGENT_MOVES.terminal:
+        return
+    if stop is not None or agent.status == AgentStatus.STOPPING:
+        packed = packed or obsolete.pack(agent.pk)
+        end_agent_stopped(agent, packed, now=now, reason=stop.reason if stop else reason, by=wisher_of(stop))
+    else:
+        again(agent)

@@ -1,7 +1,7 @@
 """The life of a run in the database: claimed, let go, withdrawn. Each call is one transaction."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -25,6 +25,8 @@ class Claim:
     agent_id: int
     epoch: int
     last_seq: int
+    refs: Mapping[str, int] = field(default_factory=dict)
+    """What it is about: the ids that its start refers to."""
 
 
 def startable(now: datetime) -> QuerySet[Agent]:
@@ -71,7 +73,13 @@ def claim(
         moves.move(
             agent, AgentStatus.STARTING, now=now, next_epoch=agent.next_epoch + 1, not_before=None, claims_done_at=None
         )
-    return Claim(run_id=run.pk, agent_id=agent.pk, epoch=run.epoch, last_seq=last_seq)
+    return Claim(
+        run_id=run.pk,
+        agent_id=agent.pk,
+        epoch=run.epoch,
+        last_seq=last_seq,
+        refs=agent.start.refs if agent.start else {},
+    )
 
 
 def let_go(run_id: int, *, owner: str, now: datetime, lease: timedelta, go: Callable[[], None]) -> str:

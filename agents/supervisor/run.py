@@ -80,9 +80,9 @@ class Run:
                 await self.around.writer.drain(self.claim.run_id)
                 await self._settle(exited)
         except Fenced as fenced:
-            log.warning("run_fenced", run=self.claim.run_id, agent=self.claim.agent_id, detail=str(fenced))
+            log.warning("run_fenced", detail=str(fenced))
         except Exception:  # the edge of a worker's loop: the lease runs out and the reaper tries again
-            log.exception("run_broke", run=self.claim.run_id, agent=self.claim.agent_id)
+            log.exception("run_broke")
         finally:
             self.around.writer.drop_run(self.claim.run_id)
 
@@ -168,7 +168,7 @@ class Run:
             if isinstance(frame, Output):
                 await self._hear(frame)
             elif isinstance(frame, Spawned):
-                log.info("run_started", run=self.claim.run_id, agent=self.claim.agent_id, pid=frame.program.pid)
+                log.info("run_started", pid=frame.program.pid)
         if shim.exit is None:
             return Exit(reason=ExitReason.LOST)
         return shim.exit

@@ -20,6 +20,7 @@ from agents.supervisor.threads import Threads
 from agents.supervisor.timing import Timing
 from agents.supervisor.writer import Writer
 from dct_site.kernel import clock
+from dct_site.kernel.about import about
 from dct_site.kernel.process.sandbox import SandboxLevel, detect
 from dct_site.kernel.process.spares import Spares
 from dct_site.kernel.process.spawn import ShimProcess
@@ -145,7 +146,8 @@ class Supervisor:
 
     def _begin(self, claim: runs.Claim, shim: ShimProcess) -> None:
         run = Run(self._around, claim, shim)
-        task = asyncio.create_task(run.supervise(), name=f"dct-run-{claim.run_id}")
+        with about(claim.refs, agent=claim.agent_id, run=claim.run_id):  # the task takes it along
+            task = asyncio.create_task(run.supervise(), name=f"dct-run-{claim.run_id}")
         self._runs[claim.agent_id] = (run, task)
         task.add_done_callback(lambda _: self._ended(claim.agent_id, run))
 

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import partial
 from typing import Any, TypeVar
 
@@ -16,7 +17,9 @@ SIDE = 2
 
 
 class Threads:
-    """Calls that block. Each thread keeps one connection: to open one takes a millisecond of each run's start."""
+    """Calls that block; what they log is about what their caller is. Each thread keeps one connection: to open one
+    takes a millisecond of each run's start.
+    """
 
     def __init__(self) -> None:
         self._database = ThreadPoolExecutor(max_workers=1, thread_name_prefix="dct-agents-db")
@@ -25,12 +28,12 @@ class Threads:
     async def database(self, function: Callable[..., Value], *args: Any, **kwargs: Any) -> Value:
         """A short call, in order with all others of this supervisor."""
         call = partial(_on_a_live_connection, partial(function, *args, **kwargs))
-        return await asyncio.get_running_loop().run_in_executor(self._database, call)
+        return await asyncio.get_running_loop().run_in_executor(self._database, copy_context().run, call)
 
     async def side(self, function: Callable[..., Value], *args: Any, **kwargs: Any) -> Value:
         """A call that may take long: renewals go on meanwhile."""
         call = partial(_on_a_live_connection, partial(function, *args, **kwargs))
-        return await asyncio.get_running_loop().run_in_executor(self._side, call)
+        return await asyncio.get_running_loop().run_in_executor(self._side, copy_context().run, call)
 
     async def close(self) -> None:
         """Wait for the calls under way and close the connections."""

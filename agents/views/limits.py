@@ -34,13 +34,13 @@ class LimitsForm(forms.Form):
         "backlog_after_s", "A backlog begins at, in seconds", "What comes of events that had to wait longer."
     )
     backlog_percent = _whole("backlog_percent", "Held by a backlog at most, in percent", "The rest is for fresh work.")
-    ageing_s = _whole("ageing_s", "Waiting that raises a priority, in seconds", "By one, twice at most; 0: never.")
     is_paused = forms.BooleanField(
         label="Pause everything: nothing new starts", required=False, help_text="What runs goes on."
     )
     pause_reason = forms.CharField(
         label="Why", required=False, max_length=300, help_text="Shown under Status beside who paused it and when."
     )
+    ageing_s = _whole("ageing_s", "Waiting that raises a priority, in seconds", "By one, twice at most; 0: never.")
     version = forms.IntegerField(widget=forms.HiddenInput, min_value=1, max_value=2**31 - 1)
 
 

@@ -7,6 +7,7 @@ from django import forms
 from agents.enums import RuntimeKind
 from agents.models import RuntimeCommand
 from agents.runtimes import runtimes
+from dct_site.kernel.json_field import JsonField
 
 LABELS = dict(RuntimeKind.choices)
 
@@ -31,7 +32,7 @@ class ProfileForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 2}),
         help_text="For people.",
     )
-    permissions = forms.JSONField(required=False, help_text='What it may do, as an object: {"network": false}.')
+    permissions = JsonField(required=False, help_text='What it may do, as an object: {"network": false}.')
     time_limit_s = forms.IntegerField(label="A run may take", help_text="Seconds.")
     output_limit_bytes = forms.IntegerField(label="It may write", help_text="Bytes of output.")
     max_attempts = forms.IntegerField(label="Attempts", help_text="How often a run that fails is tried.")

@@ -4,9 +4,14 @@ CATALOGUE = {
     "admit": "dct_site.bench.admit",
     "clock": "dct_site.bench.clock",
     "decide": "dct_site.bench.decide",
+    "dispatch": "dct_site.bench.dispatch",
+    "fanout": "dct_site.bench.fanout",
     "flood": "dct_site.bench.flood",
     "intake": "dct_site.bench.intake",
     "match": "dct_site.bench.match",
     "path": "dct_site.bench.path",
+    "soak": "dct_site.bench.soak",
 }
-"""Name → module with ``measure() -> Iterator[Figure]`` and a docstring whose first line says what it measures."""
+"""Name → module with ``measure() -> Iterator[Figure]``, of some with ``executions``, and a docstring whose first line
+says what it measures.
+"""

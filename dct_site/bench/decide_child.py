@@ -59,7 +59,7 @@ class Watched:
 def decide() -> None:
     """Decide as the engine does; told how many were sent last, wait for these and tell what was seen of them."""
     from triggers.models import DeliveryOutcome, PendingDelivery  # noqa: PLC0415 - models are there after the set-up
-    from triggers.services import decide as service  # noqa: PLC0415
+    from triggers.services.decide import pending as service  # noqa: PLC0415
 
     watched, plain = Watched(), service._decide
 

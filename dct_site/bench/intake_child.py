@@ -96,7 +96,7 @@ def tell(what: dict[str, Any]) -> None:
 
 def engine() -> NoReturn:
     """The engine's decider with a backlog that never ends: pull requests, one event each."""
-    from triggers.services.decide import decide_pending  # noqa: PLC0415
+    from triggers.services.decide.pending import decide_pending  # noqa: PLC0415
 
     backlog = Backlog()
     backlog.fill(1, 10)

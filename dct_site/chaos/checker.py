@@ -10,11 +10,12 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
-from itertools import pairwise
+from itertools import chain
 from pathlib import Path
 
 import django
 
+from dct_site.chaos import ledger
 from dct_site.chaos.history import Told, read
 
 Check = Callable[[Sequence[Told]], Iterator[str]]
@@ -123,13 +124,49 @@ def every_execution_ended_well(_: Sequence[Told]) -> Iterator[str]:
 
 
 def one_attempt_lived_at_a_time(_: Sequence[Told]) -> Iterator[str]:
-    """Promise 11: an agent's next run began after the one before it was over."""
-    from agents.models import AgentRun  # noqa: PLC0415
+    """Promise 11: an agent's next run began after the one before it was over, by its rows and by what the agents noted
+    of their own lives.
+    """
+    from agents.models import AgentRun  # noqa: PLC0415 - models are there only after the set-up
 
-    rows = AgentRun.objects.order_by("agent_id", "epoch")
-    for one, following in pairwise(rows):
-        if one.agent_id == following.agent_id and (one.ended_at is None or one.ended_at > following.started_at):
-            yield f"runs {one.epoch} and {following.epoch} of agent {one.agent_id} lived at once"
+    # Their times are of a clock that was set meanwhile, so only the order of the epochs says anything.
+    newest: dict[int, int] = {}
+    for run in AgentRun.objects.order_by("agent_id", "-epoch"):
+        if run.epoch < newest.setdefault(run.agent_id, run.epoch) and run.ended_at is None:
+            yield f"run {run.epoch} of agent {run.agent_id} never ended, and {newest[run.agent_id]} began"
+    for workspace, lives in _ledgers():
+        for one, other in ledger.overlapping(lives):
+            yield f"two agents lived at once in workspace {workspace}, for {one.last - other.began:.2f} s"
+
+
+def the_limit_held_at_every_instant(_: Sequence[Told]) -> Iterator[str]:
+    """Promise 16."""
+    from agents.models import Limits  # noqa: PLC0415
+
+    most, limit = ledger.most_at_once(chain(*(lives for _, lives in _ledgers()))), Limits.objects.get().max_agents
+    if most > limit:
+        yield f"{most} agents lived at once, {limit} may"
+
+
+def who_succeeded_had_finished(_: Sequence[Told]) -> Iterator[str]:
+    """Promise 32: no success is told of an agent that never came to its end."""
+    from triggers.enums import ExecutionStatus  # noqa: PLC0415
+    from triggers.models import Execution  # noqa: PLC0415
+
+    finished = {workspace for workspace, lives in _ledgers() if any(life.is_finished for life in lives)}
+    for one in Execution.objects.filter(status=ExecutionStatus.SUCCEEDED):
+        if one.workspace_id not in finished:
+            yield f"execution {one.pk} succeeded, and its agent noted no end"
+
+
+def _ledgers() -> Iterator[tuple[int, list[ledger.Life]]]:
+    """(workspace, what the agents in it noted), for each that came of an event."""
+    from triggers.models import Execution  # noqa: PLC0415
+    from workspaces import files  # noqa: PLC0415
+
+    for one in Execution.objects.exclude(workspace=None).select_related("workspace"):
+        if one.workspace is not None:
+            yield one.workspace.pk, ledger.read(files.root_of(one.workspace))
 
 
 def the_invariants_hold(_: Sequence[Told]) -> Iterator[str]:
@@ -148,6 +185,8 @@ CHECKS: Sequence[Check] = (
     each_change_ran_once,
     every_execution_ended_well,
     one_attempt_lived_at_a_time,
+    the_limit_held_at_every_instant,
+    who_succeeded_had_finished,
     the_invariants_hold,
 )
 

@@ -1,4 +1,6 @@
-"""Breaks an installation in the order that its seed says: kills and stops processes, drops wake-ups, empties Redis."""
+"""Breaks an installation in the order that its seed says: kills and stops processes, lets them die at named places,
+sets the clock, drops wake-ups, empties Redis.
+"""
 
 import os
 import random
@@ -11,26 +13,51 @@ from pathlib import Path
 import redis
 
 from dct_site.bench.installation import descendants
+from dct_site.chaos.points import POINTS
+from dct_site.kernel.crashpoints import SPRUNG
 
 STOPPED_S = (0.2, 1.5)
 PAUSE_S = (0.3, 1.2)
+STEP_S = (-20.0, -3.0, 3.0, 20.0)
+TRAP_S = 4.0
 Say = Callable[[str], None]
 
 
 class Nemesis:
     """``parents`` are the process ids whose descendants it may hit, never they themselves: who starts others again is
-    the service manager's part. ``broker`` is a Redis to empty, ``data`` the directory with the sockets of wake-ups.
+    the service manager's part. ``broker`` is a Redis to empty, ``data`` the directory with the sockets of wake-ups;
+    ``trap`` and ``clock`` are what DCT_CRASH_FILE and DCT_CLOCK_FILE name. ``sprung``: the places where one has died.
     """
 
     def __init__(
-        self, seed: int, parents: Callable[[], Sequence[int]], data: Path, broker: str = "", say: Say = print
+        self,
+        seed: int,
+        parents: Callable[[], Sequence[int]],
+        data: Path,
+        *,
+        trap: Path,
+        clock: Path,
+        broker: str = "",
+        say: Say = print,
     ) -> None:
         self._random = random.Random(seed)  # noqa: S311 - to be repeated, not to be secret
         self._parents = parents
         self._data = data
         self._broker = broker
         self._say = say
-        self._deeds = [self.kill, self.kill, self.stop_and_continue, self.drop_wake_ups]
+        self._trap = trap
+        self._clock = clock
+        self.sprung: list[str] = []
+        self._deeds = [
+            self.kill,
+            self.kill,
+            self.stop_and_continue,
+            self.drop_wake_ups,
+            self.set_a_trap,
+            self.set_a_trap,
+            self.set_a_trap,
+            self.set_the_clock,
+        ]
         if broker:
             self._deeds.append(self.flush)
 
@@ -40,7 +67,11 @@ class Nemesis:
         while time.monotonic() < until:
             time.sleep(self._random.uniform(*PAUSE_S))
             self._random.choice(self._deeds)()
+            self._look_at_the_trap()
             done += 1
+        self._trap.unlink(missing_ok=True)
+        self._look_at_the_trap()
+        self._clock.unlink(missing_ok=True)
         return done
 
     def kill(self) -> None:
@@ -59,6 +90,32 @@ class Nemesis:
             _send(victim, signal.SIGSTOP)
             time.sleep(seconds)
             _send(victim, signal.SIGCONT)
+
+    def set_a_trap(self) -> None:
+        """Of all processes, the next one to come by a named place dies there. A trap stays for some seconds: there is
+        little to come by while everybody starts again.
+        """
+        with suppress(FileNotFoundError):
+            if time.time() - self._trap.stat().st_mtime < TRAP_S:
+                return
+        place = self._random.choice(POINTS)
+        self._say(f"who comes by {place} dies")
+        whole = self._trap.with_suffix(".new")
+        whole.write_text(place)
+        whole.rename(self._trap)
+
+    def set_the_clock(self) -> None:
+        """Every process on this machine sees another wall clock from now on; a database server on its own does not."""
+        seconds = self._random.choice(STEP_S)
+        self._say(f"the clock is set to {seconds:+.0f} s")
+        self._clock.write_text(str(seconds))
+
+    def _look_at_the_trap(self) -> None:
+        sprung = Path(f"{self._trap}{SPRUNG}")
+        with suppress(FileNotFoundError):
+            self.sprung.append(sprung.read_text())
+            sprung.unlink()
+            self._say(f"one has died at {self.sprung[-1]}")
 
     def drop_wake_ups(self) -> None:
         """Nobody is reached by a wake-up any more, until the listener is started again: only sweeps are left."""

@@ -13,8 +13,15 @@ from typing import Any
 from dct_site.bench.flood import is_alive
 from dct_site.bench.installation import READY_WITHIN_S, ROOT, Installation, descendants, eventually
 from dct_site.command.services import free_port
+from dct_site.kernel.clock import STEPPED_BY
+from dct_site.kernel.crashpoints import TRAP
 
 OTHER_ROLES = ("worker", "agents", "tick")
+AGENT = Path(__file__).with_name("agent.py")
+TRIGGER = "Review brief for pull requests"
+MOST_AGENTS = 3
+MOST_ATTEMPTS = 20
+"""As many as may be said: what a storm kills was not the agent's fault."""
 
 
 class Place(Installation):
@@ -24,6 +31,8 @@ class Place(Installation):
         self.broker = broker
         self.environment = {
             "DCT_DATA_DIR": str(data),
+            TRAP: str(data.with_name("trap")),
+            STEPPED_BY: str(data.with_name("clock")),
             **({"DCT_DATABASE_URL": database} if database else {}),
             **({"DCT_BROKER_URL": broker, "DCT_CHANNEL_URL": broker} if broker else {}),
         }
@@ -42,6 +51,23 @@ class Place(Installation):
         finally:
             if self.broker:
                 beside.join()
+
+    def employ(self) -> None:
+        """Let the demo's trigger run the agent that keeps a ledger, at most MOST_AGENTS at once. Raises HTTPError."""
+        # As its words and not as a file: a sandbox hides where a clone may lie.
+        argv = ["python3", "-c", AGENT.read_text()]
+        command = self.api("runtime-commands/", method="POST", body={"name": "Ledger", "argv": argv})
+        profile = {"name": "Ledger", "runtime": "command", "command_id": command["id"], "max_attempts": MOST_ATTEMPTS}
+        employed = self.api("agent-profiles/", method="POST", body=profile)
+        trigger = next(one for one in self.api("triggers/")["results"] if one["name"] == TRIGGER)
+        parts = self.api(f"triggers/{trigger['id']}/")
+        draft = {
+            "agent": {**parts["agent"], "profile_id": employed["id"]},
+            "limits": {**parts.get("limits", {}), "max_attempts": MOST_ATTEMPTS},
+        }
+        self.api(f"triggers/{trigger['id']}/", method="PATCH", body=draft)
+        self.api(f"triggers/{trigger['id']}/publish/", method="POST", body={})
+        self.api("limits/", method="PATCH", body={"max_agents": MOST_AGENTS})
 
     def _start_others(self) -> None:
         """Once web has brought the database up to date; it is not ready before they are there."""

@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import inspect
 import json
 import sys
 from pathlib import Path
@@ -14,13 +15,21 @@ SUMMARY = "benchmarks; each figure is one JSON object on a line, with the baseli
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare which benchmark, and a file for its lines."""
     parser.add_argument("name", choices=sorted(CATALOGUE), help="what to measure")
+    parser.add_argument("--executions", type=int, metavar="N", help="how many, for dispatch (1,000) and soak (10,000)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the lines to FILE too")
 
 
 def main(args: argparse.Namespace) -> int:
     """Run one benchmark; 1 where it measured nothing."""
     lines = []
-    for figure in importlib.import_module(CATALOGUE[args.name]).measure():
+    measure = importlib.import_module(CATALOGUE[args.name]).measure
+    wanted = {}
+    if args.executions is not None:
+        if "executions" not in inspect.signature(measure).parameters or args.executions < 1:
+            print(f"dct: bench {args.name} takes no --executions {args.executions}.", file=sys.stderr)
+            return 2
+        wanted = {"executions": args.executions}
+    for figure in measure(**wanted):
         lines.append(figure.line())
         print(_words(json.loads(lines[-1])) if sys.stdout.isatty() else lines[-1], flush=True)
     if args.json is not None:

@@ -10,8 +10,11 @@ from dct_site.chaos import history
 from dct_site.chaos.generator import Generator
 from dct_site.chaos.nemesis import Nemesis
 from dct_site.chaos.place import Place
+from dct_site.chaos.points import POINTS
+from dct_site.kernel.clock import STEPPED_BY
+from dct_site.kernel.crashpoints import TRAP
 
-SUMMARY = "Break a demo of its own (kill -9, SIGSTOP, lost wake-ups), then check that every promise held."
+SUMMARY = "Break a demo of its own (kill -9, SIGSTOP, clock steps, lost wake-ups), then check that every promise held."
 
 MOST_WRONG = 10
 
@@ -35,6 +38,7 @@ def main(args: argparse.Namespace) -> int:
         place = Place(Path(directory) / "data", args.database, args.broker)
         try:
             place.start_all()
+            place.employ()
             told = _storm(place, seed, args.seconds)
             found = _check(place, told, Path(directory) / "history", args.within)
         finally:
@@ -56,14 +60,20 @@ def _storm(place: Place, seed: int, seconds: float) -> list[history.Told]:
         seed,
         place.parents,
         place.data,
-        place.broker,
+        trap=Path(place.environment[TRAP]),
+        clock=Path(place.environment[STEPPED_BY]),
+        broker=place.broker,
         say=lambda deed: print(f"{time.monotonic() - began:6.1f} s  {deed}", flush=True),
     )
     generator.start()
     deeds = nemesis.rage(seconds)
     told = generator.stop()
     taken = sum(one.is_acknowledged for one in told)
-    print(f"{deeds} deeds; {len(told)} requests answered, {taken} of them taken", flush=True)
+    print(
+        f"{deeds} deeds; {len(nemesis.sprung)} died at {len(set(nemesis.sprung))} of {len(POINTS)} named places; "
+        f"{len(told)} requests answered, {taken} of them taken",
+        flush=True,
+    )
     return told
 
 

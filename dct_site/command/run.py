@@ -22,9 +22,10 @@ SUMMARY = "Run DCT: pages, API, webhooks, websocket and agents in one process tr
 ROOT = Path(__file__).resolve().parents[2]
 READY_WITHIN_S = 60.0
 GRACE_S = 15.0
+RESTORING = "restore-unfinished"  # as dct_site.backup.restoring
 SAID_WHY = 3  # as dct_site.prepare, which brings Django with it
 ROLES = ("web", "worker", "agents", "tick")
-UNJUDGED = frozenset({"DCT_CRASH_AT", "DCT_VENV"})
+UNJUDGED = frozenset({"DCT_CLOCK_FILE", "DCT_CRASH_AT", "DCT_CRASH_FILE", "DCT_VENV"})
 
 
 class CannotRun(Exception):
@@ -63,7 +64,8 @@ def _run(args: argparse.Namespace) -> int:
     os.environ["DCT_DATA_DIR"] = str(data)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dct_site.settings")
     os.chdir(ROOT)
-    lock = _lock(data)
+    lock = lock_data(data)
+    _refuse_half_a_restore(data)
     listening = _listen(args.host, args.port) if args.role in (None, "web") else None
     url = _url(args.host, listening) if listening else ""
     if os.environ.get("DCT_ENV") != "production":
@@ -98,7 +100,7 @@ def _prepare_and_start(tree: Tree, data: Path, *, demo: bool, url: str, with_tok
     if known == wanted:
         tree.start()
     try:
-        told = _prepare(demo=demo, url=url, with_token=with_token)
+        told = _prepare(demo=demo, url=url, with_token=with_token, is_known=known == wanted)
     except CannotRun:
         tree.stop()
         raise
@@ -119,7 +121,7 @@ def _fingerprint() -> str:
     return digest.hexdigest()
 
 
-def _lock(data: Path) -> IO[str]:
+def lock_data(data: Path) -> IO[str]:
     """Hold the data directory for this process tree alone."""
     try:
         (data / "run").mkdir(parents=True, exist_ok=True)
@@ -141,6 +143,11 @@ def _lock(data: Path) -> IO[str]:
     lock.write(str(os.getpid()))
     lock.flush()
     return lock
+
+
+def _refuse_half_a_restore(data: Path) -> None:
+    if (data / RESTORING).exists():
+        raise CannotRun(f"a restore into {data} was cut short; do it again with `./dct restore FILE --force`.")
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -177,10 +184,13 @@ def _hosts(host: str) -> str:
     return ",".join(names)
 
 
-def _prepare(*, demo: bool, url: str, with_token: bool) -> dict[str, Any]:
-    """Bring the database up to date in a process that ends again; what it tells: credentials and the demo's facts."""
+def _prepare(*, demo: bool, url: str, with_token: bool, is_known: bool) -> dict[str, Any]:
+    """Bring the database up to date in a process that ends again; what it tells: credentials and the demo's facts.
+
+    ``is_known``: these settings worked before, so a broker that is away for a while is no reason not to start.
+    """
     argv = [sys.executable, "-m", "dct_site.prepare", "--url", url]
-    argv += ["--demo"] * demo + ["--token"] * with_token
+    argv += ["--demo"] * demo + ["--token"] * with_token + ["--again"] * is_known
     done = subprocess.run(argv, stdout=subprocess.PIPE, check=False)
     if done.returncode:
         said_why = done.returncode == SAID_WHY

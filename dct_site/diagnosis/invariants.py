@@ -1,18 +1,18 @@
 """Whether what must always be so is so: the doctor's view of the queries that health asks too."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 
 from django.db import DatabaseError
 
 from dct_site.diagnosis.findings import Finding, fail, ok
+from dct_site.kernel.clock import utcnow
 from triggers.selectors.invariants import INVARIANTS, broken
 
 
 def look_at_invariants() -> Iterable[Finding]:
     """A finding for each that does not hold, or one that all do."""
     try:
-        found = broken(now=datetime.now(UTC))
+        found = broken(now=utcnow())
     except DatabaseError as error:
         yield fail("Invariants", f"the database does not answer ({' '.join(str(error).split())}).")
         return

@@ -1,7 +1,7 @@
 """What DCT talks to: database, broker, channel layer, its own processes; and whether its secrets can be read."""
 
+import asyncio
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from asgiref.sync import async_to_sync
@@ -15,6 +15,7 @@ from accounts.models import Heartbeat, Secret
 from accounts.services.heartbeat import seconds_since
 from dct_site.diagnosis.findings import Finding, fail, ok, warn
 from dct_site.kernel import clock
+from dct_site.kernel.clock import utcnow
 from dct_site.layer import channel_layer
 from triggers.selectors.health import secrets_under_lost_keys
 
@@ -37,7 +38,7 @@ def look_at_database() -> Iterable[Finding]:
         )
         return
     yield ok("Database", f"{connection.display_name}, {place}")
-    skew = abs((clock.db_now(connection) - datetime.now(UTC)).total_seconds())
+    skew = abs((clock.db_now(connection) - utcnow()).total_seconds())
     if skew > SKEW_S:
         yield warn("Clock", f"this machine and the database differ by {skew:.1f} s; set up time synchronisation.")
     yield from _secrets()
@@ -52,9 +53,10 @@ def look_at_broker() -> Iterable[Finding]:
     try:
         with BrokerConnection(settings.DCT_BROKER_URL, connect_timeout=PATIENCE_S) as broker:  # type: ignore[no-untyped-call]
             broker.ensure_connection(max_retries=1, interval_start=0, timeout=PATIENCE_S)
+            broker.channel().close()  # Redis asks for a password here and not before
         yield ok("Broker", shown)
     except Exception as error:  # noqa: BLE001 - every broker's client raises its own
-        yield fail("Broker", f"{shown} does not answer ({error}); look at DCT_BROKER_URL.")
+        yield fail("Broker", f"{shown} does not answer ({_words(error)}); look at DCT_BROKER_URL.")
 
 
 def look_at_channel_layer() -> Iterable[Finding]:
@@ -63,10 +65,10 @@ def look_at_channel_layer() -> Iterable[Finding]:
         return
     shown = _without_password(settings.DCT_CHANNEL_URL)
     try:
-        async_to_sync(channel_layer().group_send)("dct.doctor", {"type": "hint"})
+        async_to_sync(_send_a_hint)()
         yield ok("Channel layer", shown)
     except Exception as error:  # noqa: BLE001 - whatever the layer's client raises
-        yield fail("Channel layer", f"{shown} does not answer ({error}); look at DCT_CHANNEL_URL.")
+        yield fail("Channel layer", f"{shown} does not answer ({_words(error)}); look at DCT_CHANNEL_URL.")
 
 
 def look_at_settings() -> Iterable[Finding]:
@@ -76,6 +78,16 @@ def look_at_settings() -> Iterable[Finding]:
             yield warn("Public URL", "set DCT_PUBLIC_URL to the https address that people and webhooks use.")
     else:
         yield ok("Environment", "development (set DCT_ENV=production where others can reach it)")
+
+
+async def _send_a_hint() -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        await channel_layer().group_send("dct.doctor", {"type": "hint"})
+
+
+def _words(error: Exception) -> str:
+    """What it says on one line; a client that gave up waiting says nothing."""
+    return " ".join(str(error).split()).rstrip(".") or f"no answer within {PATIENCE_S} s"
 
 
 def _connect_once() -> None:
@@ -103,7 +115,7 @@ def _secrets() -> Iterable[Finding]:
 
 
 def _processes() -> Iterable[Finding]:
-    now = datetime.now(UTC)
+    now = utcnow()
     for role in ("agents", "tick") if settings.SCALED else ("engine",):
         age = seconds_since(role, now=now)
         if age is None or age > SILENT_AFTER_S:

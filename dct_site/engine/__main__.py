@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ import structlog
 from django.conf import settings
 
 from dct_site import interpreter
+from dct_site.kernel.clock import utcnow
 from dct_site.layer import channel_layer
 from dct_site.logs import configure
 from dct_site.parent import leash
@@ -37,7 +37,7 @@ def main(argv: list[str]) -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dct_site.settings")
     interpreter.take_short_turns()
     django.setup()
-    configure(role="agents" if args.agents_only else "engine", as_json=settings.PRODUCTION)
+    configure(role="agents" if args.agents_only else "engine", as_json=settings.DCT_LOG_FORMAT == "json")
     leash.follow()
     asyncio.run(_work(agents_only=args.agents_only))
     return 0
@@ -98,7 +98,7 @@ async def _beat(role: str, owner: str) -> None:
     try:
         while True:
             try:
-                await asyncio.to_thread(beat, role=role, owner=owner, now=datetime.now(UTC), facts=facts)
+                await asyncio.to_thread(beat, role=role, owner=owner, now=utcnow(), facts=facts)
             except Exception as error:  # noqa: BLE001 - the loop's edge: the database may be away for a moment
                 log.warning("beat_failed", error=str(error))
             await asyncio.sleep(BEAT_S)

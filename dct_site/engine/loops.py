@@ -6,11 +6,12 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
 import structlog
 from django.db import close_old_connections, connection
 
+from dct_site.kernel.clock import utcnow
 from dct_site.kernel.wake import Topic
 
 log = structlog.get_logger(__name__)
@@ -55,7 +56,7 @@ class Loop:
 
     def _drain(self) -> None:
         try:
-            while not self.stopping.is_set() and self.work(datetime.now(UTC)):
+            while not self.stopping.is_set() and self.work(utcnow()):
                 pass
             self.failures = 0
             self.last_done_at = time.monotonic()

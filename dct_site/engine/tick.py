@@ -13,10 +13,12 @@ from agents.services.admission import expire_starts
 from dct_site.kernel import clock, wake
 from dct_site.kernel.wake import Topic
 from deliverables.services.expiry import expire_due
-from triggers.services.clearing import clear_due
 from triggers.services.clock import fire_due
-from triggers.services.purging import purge_due
-from triggers.services.settle import settle_deadlines
+from triggers.services.keeping.clearing import clear_due
+from triggers.services.keeping.purging import purge_due
+from triggers.services.overload import look_at_load
+from triggers.services.settle.working import settle_deadlines
+from triggers.services.silence import look_for_silence
 from triggers.services.watches import elapse_due
 
 SWEPT = (
@@ -39,6 +41,8 @@ def tick(now: datetime) -> None:
     settle_deadlines(now=now)
     expire_due(now=now)
     elapse_due(now=clock.db_now(connection))
+    look_for_silence(now=now)
+    look_at_load(now=now)
     seal()
     purge_due(now=now)
     clear_due(now=now)

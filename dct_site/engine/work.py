@@ -13,13 +13,13 @@ from dct_site.engine.loops import Loop
 from dct_site.engine.tick import tick
 from dct_site.kernel import clock
 from dct_site.kernel.wake import Topic
-from triggers.services.bulk_replay_work import replay_some
 from triggers.services.clock import fire_due
-from triggers.services.decide import decide_pending
-from triggers.services.erase_work import erase_some
-from triggers.services.launch import launch_some
+from triggers.services.decide.pending import decide_pending
+from triggers.services.keeping.erase_work import erase_some
+from triggers.services.launch.admitted import launch_some
 from triggers.services.poll import poll_due
-from triggers.services.settle import settle_some
+from triggers.services.replays.bulk_work import replay_some
+from triggers.services.settle.working import settle_some
 
 OWNER = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
 """Names this process in leases."""

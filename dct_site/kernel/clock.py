@@ -4,18 +4,35 @@ Leases and due times in rows compare the database's clock; spans within a proces
 machine, the boot clock together with the boot's id.
 """
 
+import os
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
+from pathlib import Path
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from dct_site.kernel.process import shim_tree
 
+STEPPED_BY = "DCT_CLOCK_FILE"
+"""Names a file with the seconds by which a test has set the wall clock; never in production."""
+
 
 def utcnow() -> datetime:
-    """This machine's wall clock, aware, in UTC."""
-    return datetime.now(UTC)
+    """This machine's wall clock, aware, in UTC. It may be set at any moment, forwards and backwards.
+
+    The one place that asks for it: everybody else is told the time, or asks here.
+    """
+    at = datetime.now(UTC)
+    stepped = os.environ.get(STEPPED_BY)
+    return at + _step(Path(stepped)) if stepped and os.environ.get("DCT_ENV") != "production" else at
+
+
+def _step(file: Path) -> timedelta:
+    try:
+        return timedelta(seconds=float(file.read_text()))
+    except (OSError, ValueError):
+        return timedelta()
 
 
 def db_now(connection: BaseDatabaseWrapper) -> datetime:

@@ -45,6 +45,10 @@ class UnsafeJson(Exception):
         self.reason = reason
         self.message = message
 
+    def about(self, what: str) -> str:
+        """The sentence about something that is not called a body: ``This is not JSON: …``."""
+        return self.message.replace("The body", what, 1)
+
 
 def loads(raw: bytes, *, max_bytes: int) -> Any:
     """Parse one UTF-8 JSON text (a byte order mark is skipped; of equal keys the last one wins). Raises UnsafeJson.

@@ -163,8 +163,8 @@ WORDS: Mapping[Kind, Mapping[str, StatusWord]] = {
     },
     Kind.FIRING: {
         "primary": StatusWord(Tone.GOOD, "lightning-charge-fill", "Started the run"),
-        "merged": StatusWord(Tone.LIVE, "chevron-double-right", "Joined a run at work"),
-        "batched": StatusWord(Tone.WAIT, "collection", "Waits in a batch"),
+        "merged": StatusWord(Tone.LIVE, "chevron-double-right", "Joined a run that waited"),
+        "batched": StatusWord(Tone.WAIT, "collection", "Joined a batch"),
     },
     Kind.BULK_REPLAY: {
         "running": RUNNING,

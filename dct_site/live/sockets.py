@@ -23,6 +23,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from accounts.enums import TokenScope
 from accounts.models import ApiToken, JournalEntry, User
 from dct_site.kernel import safe_json
+from dct_site.kernel.clock import utcnow
 from dct_site.live.mailbox import Mailbox
 from dct_site.live.topics import is_topic
 from dct_site.live.updates import follower
@@ -186,7 +187,7 @@ def _token_user(token: str) -> tuple[User, str] | None:
 @database_sync_to_async
 def _still(user_id: int, session_key: str | None, digest: str) -> User | None:
     """The user as they are now, while the session or token that let them in still holds."""
-    now = timezone.now()
+    now = utcnow()
     user = User.objects.filter(pk=user_id, is_active=True).first()
     if user is None:
         return None

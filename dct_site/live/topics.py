@@ -20,10 +20,12 @@ PLURALS = {
     "bulk_replay": "bulk-replays",
     "watch": "watches",
     "erasure": "erasures",
+    "pause": "pauses",
+    "overload": "overload",
 }
 """The topic that every entry of a kind is under. Whatever has another kind is not for websockets."""
 
-COUNTED = frozenset({"start", "run", "execution", "listener"})
+COUNTED = frozenset({"start", "run", "execution", "listener", "trigger", "pause", "overload"})
 """Kinds that may change what the status page counts: entries of them are under `health` too."""
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from django.db.models import Model
 
-from accounts.models import JournalEntry, User
+from accounts.models import Connection, JournalEntry, User
 from accounts.operations import Operation
 from accounts.permissions import reach_of, visible
 from agents.models import Agent, AgentRun
@@ -27,11 +27,16 @@ MODELS: dict[str, type[Model]] = {
     "bulk_replay": BulkReplay,
     "watch": Watch,
     "erasure": Erasure,
+    "connection": Connection,
 }
+FOR_ALL = frozenset({("pause", 0), ("overload", 0)})
+"""That everything is paused, or that there is too much to do, concerns everybody."""
 
 
 def visible_entries(entries: Sequence[JournalEntry], *, user: User) -> list[JournalEntry]:
-    """Those that the user may look at. A start request is seen with the execution that it is for."""
+    """Those that the user may look at. A start request is seen with the execution that it is for, a
+    connection's pause with the connection.
+    """
     if reach_of(user, Operation.VIEW) == "all":
         return list(entries)
     wanted: dict[str, set[int]] = defaultdict(set)
@@ -40,7 +45,7 @@ def visible_entries(entries: Sequence[JournalEntry], *, user: User) -> list[Jour
         if kind in MODELS:
             wanted[kind].add(number)
     allowed = {kind: _visible_ids(kind, ids, user) for kind, ids in wanted.items()}
-    return [entry for entry, kind, number in places if number in allowed.get(kind, ())]
+    return [entry for entry, kind, number in places if (kind, number) in FOR_ALL or number in allowed.get(kind, ())]
 
 
 def conversations(agent_ids: Iterable[int], *, user: User) -> set[int]:
@@ -57,4 +62,6 @@ def _visible_ids(kind: str, ids: set[int], user: User) -> set[int]:
 def _seen_as(entry: JournalEntry) -> tuple[str, int]:
     if entry.kind == "start" and "execution" in entry.refs:
         return "execution", entry.refs["execution"]
+    if entry.kind == "pause" and "connection" in entry.refs:
+        return "connection", entry.refs["connection"]
     return entry.kind, entry.object_id

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from dct_site.kernel.clock import utcnow
 from dct_site.kernel.statuswords import source_icon_name, status_word
 from dct_site.templatetags.editing import editable_leaf, editable_tree, marks
 from dct_site.templatetags.pretty import pretty_html
@@ -97,7 +98,7 @@ def ago(context: Mapping[str, Any], moment: datetime | None, never: str = "never
     """A relative time that counts on by itself, the exact one with its zone on hover. Uses ``now`` of the context."""
     if moment is None:
         return never
-    now = context.get("now") or timezone.now()
+    now = context.get("now") or utcnow()
     local = timezone.localtime(moment)
     return format_html(
         '<time datetime="{}" title="{}" data-ago>{}</time>',
@@ -126,7 +127,7 @@ def clock(context: Mapping[str, Any], moment: datetime | None) -> SafeString | s
     """Since or until when: the hour and minute today, the date before that, all of it on hover."""
     if moment is None:
         return ""
-    local, today = timezone.localtime(moment), timezone.localtime(context.get("now") or timezone.now()).date()
+    local, today = timezone.localtime(moment), timezone.localtime(context.get("now") or utcnow()).date()
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',
         moment.isoformat(),

@@ -14,7 +14,7 @@ from workspaces.models import Workspace
 class Deliverable(models.Model):
     """One output that is looked for at ``target`` (a path inside the workspace, usually under ``feedback/``).
 
-    ``rules`` hold what the file must satisfy (``min_size``, ``max_size`` in bytes, ``pattern`` an RE2 expression);
+    ``rules`` hold what the file must satisfy (``deliverables.rules.base.Rule``, with what its format may ask besides);
     ``baseline_checksum`` is the file's SHA-256 when the agent started, empty where there was none.
     """
 

@@ -8,7 +8,8 @@ from django.db import transaction
 from dct_site.kernel import moves
 from deliverables.enums import CheckStatus, DeliverableStatus
 from deliverables.models import Check, Deliverable
-from deliverables.rules import CheckResult, judge
+from deliverables.rules.base import CheckResult
+from deliverables.rules.judging import judge
 from deliverables.services.expiry import expire_due
 from deliverables.services.looking import look_at
 from workspaces import files
@@ -50,7 +51,7 @@ def evaluate(*, workspace: Workspace, now: datetime) -> GateResult:
     rows = list(Deliverable.objects.filter(workspace=workspace))
     judged = {
         row.pk: judge(
-            look_at(root, row.target),
+            look_at(root, row.target, whole=bool(row.rules.get("format"))),
             kind=row.kind,
             target=row.target,
             rules=row.rules,

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from dct_site.kernel import moves
 from deliverables.models import Check, Deliverable
-from deliverables.rules import expectations
+from deliverables.rules.judging import expectations
 from deliverables.services.looking import look_at
 from workspaces import files
 from workspaces.models import Workspace

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes what a pull request is about. Reads files, prints JSON lines, needs nothing else."""
+"""Writes what an event, such as a new pull request, is about. Reads files, prints JSON lines, needs nothing else."""
 
 import json
 import os
@@ -7,7 +7,12 @@ from pathlib import Path
 
 context = Path(os.environ["DCT_CONTEXT"])
 run = json.loads(Path(os.environ["DCT_RUN_FILE"]).read_text())
-item = json.loads((context / "item.json").read_text())
+event = json.loads((context / "event.json").read_text())
+about = context / "item.json"
+if about.exists():
+    item = json.loads(about.read_text())
+else:  # fired by hand, for one: the event is about nothing that is watched
+    item = {"title": event["facts"]["title"], "key": event["type"], "state": event["data"]}
 
 
 def say(kind: str, text: str) -> None:

@@ -10,7 +10,7 @@ from triggers.conditions.leaves.absence import ELAPSED
 from triggers.conditions.leaves.count import MOST
 from triggers.conditions.operators import TABLE, Argument
 from triggers.conditions.registry import Leaf
-from triggers.services.decide_watches import MOST_ARMED
+from triggers.services.decide.watches import MOST_ARMED
 
 ARGUMENTS = {
     Argument.NOTHING: "nothing",

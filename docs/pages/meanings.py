@@ -37,7 +37,7 @@ MEANINGS: Mapping[Kind, Mapping[str, str]] = {
         "failed": "it did not work; `dead_lettered_at` is set when its attempts ran out",
         "timed_out": "its deadline passed; its agent was stopped",
         "expired": "it waited in the queue for too long",
-        "cancelled": "a person ended it, or stopped its agent",
+        "cancelled": "a person ended it, or stopped its agent, or a newer event took its place; the reason says which",
     },
     Kind.ATTENTION: {
         "review": "a draft workspace waits to be approved or rejected",
@@ -116,7 +116,7 @@ MEANINGS: Mapping[Kind, Mapping[str, str]] = {
         "degraded": "the last polls failed or were slow; it goes on trying, and says when",
         "breaker_open": "several polls failed; it tries again later, and later still",
         "credential_expired": "the other side refuses the credential; replace it on the connection",
-        "silent": _LATER,
+        "silent": "nothing was heard for much longer than ever before; told after a week of listening",
         "paused": "a person paused it",
     },
     Kind.HEALTH: {
@@ -126,8 +126,8 @@ MEANINGS: Mapping[Kind, Mapping[str, str]] = {
     },
     Kind.FIRING: {
         "primary": "this event started the execution",
-        "merged": _LATER,
-        "batched": _LATER,
+        "merged": "it joined a run that waited; the run works by the newest, the others lie in `context/merged.json`",
+        "batched": "it joined a batch; the run finds all of it in `context/batch.json`",
     },
     Kind.BULK_REPLAY: {
         "running": "asks again, a few at a time",

@@ -13,6 +13,7 @@ from accounts.actor import Actor
 from accounts.models import AuditEntry, User
 from accounts.models.audit import AppendOnlyError
 from accounts.services import audit, sealing
+from dct_site.kernel.redaction import REDACTED
 from tests.factories.deliverables import make_deliverable
 from tests.factories.executions import make_event
 from tests.factories.workspaces import make_item, make_workspace
@@ -32,7 +33,7 @@ def test_an_entry_outside_of_a_transaction_is_refused(now: datetime) -> None:
 @pytest.mark.django_db
 def test_secrets_are_redacted_at_any_depth(now: datetime) -> None:
     row = entry(now, config={"password": "hunter2", "keep": [1, {"api_token": "abc"}]}, secret="", when=now)
-    assert row.after["config"] == {"password": audit.REDACTED, "keep": [1, {"api_token": audit.REDACTED}]}
+    assert row.after["config"] == {"password": REDACTED, "keep": [1, {"api_token": REDACTED}]}
     assert row.after["secret"] == ""
     assert row.after["when"] == str(now)
 

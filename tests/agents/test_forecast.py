@@ -192,3 +192,29 @@ def test_who_gives_way_leaves_the_queue_and_the_next_one_comes_up(is_old: bool) 
     gate = Doorman(gives_way={3: [1]})
     one = [arrival(at, **mine) for at in range(4)]
     assert waits(*one, agents=9, gates={"trigger:1": gate}) == [0, None, 8, 17]
+
+
+# ---- turns ----
+
+
+def test_those_of_one_turn_go_one_after_the_other_in_the_order_of_asking() -> None:
+    same: dict[str, Any] = {"key": "trigger:1", "turn": 7}
+    assert waits(*(arrival(at, **same) for at in range(3)), arrival(2, key="trigger:1", turn=8), agents=9) == [
+        0,
+        9,
+        18,
+        0,
+    ]
+    low_first = [arrival(0, priority=1, **same), arrival(1, priority=9, **same)]
+    assert waits(arrival(0), *low_first, agents=1) == [0, 10, 19]
+
+
+def test_one_that_expires_or_gives_way_leaves_its_turn() -> None:
+    same: dict[str, Any] = {"key": "trigger:1", "turn": 7}
+    assert waits(arrival(0, **same), arrival(1, expires_s=5, **same), arrival(2, **same), agents=9) == [0, None, 8]
+
+
+def test_one_at_work_that_gives_way_is_stopped_at_once() -> None:
+    gate = Doorman(gives_way={1: [0]})
+    mine: dict[str, Any] = {"key": "trigger:1", "key_limit": 1, "turn": 7}
+    assert waits(arrival(0, **mine), arrival(4, **mine), arrival(5), agents=2, gates={"trigger:1": gate}) == [0, 0, 0]

@@ -14,7 +14,7 @@ from accounts.enums import Via
 from agents.enums import AgentStatus, MessageKind, Pool, RunStatus, StartStatus, WaitsFor
 from agents.models import Agent, AgentRun, ObsoleteAgentRecord, SlotHolder, StartRequest
 from agents.runtimes import Message
-from agents.services import admission, conversation, endings, intents, obsolete
+from agents.services import admission, conversation, endings, intents, obsolete, reaping
 from agents.services.arbitrate import Action
 from agents.services.briefing import mark_of
 from agents.services.deploy import deploy
@@ -220,3 +220,28 @@ def test_nothing_is_held_when_all_is_over(now: datetime) -> None:
     run = running(agent, now)
     endings.complete(run.pk, owner="me", now=now, exited=DONE)
     assert not SlotHolder.objects.filter(pool=Pool.AGENTS).exists()
+
+
+def test_of_a_backup_that_is_put_back_no_run_goes_on_and_no_slot_is_held() -> None:
+    now = timezone.now()
+    agents = [admitted_agent(make_profile()) for _ in range(2)]
+    run = running(agents[0], now)
+    assert reaping.disown(now=now, reason="put back") == 1
+    assert reaping.disown(now=now, reason="put back") == 0
+    run.refresh_from_db()
+    assert (run.status, Agent.objects.get(pk=agents[0].pk).attempt) == (RunStatus.LOST, 0)
+    assert reaping.queue_who_holds_a_slot(now=now) == 1
+    assert not SlotHolder.objects.filter(pool=Pool.AGENTS).exists()
+    assert set(Agent.objects.values_list("status", flat=True)) == {AgentStatus.PENDING}
+
+
+def test_a_run_that_ended_while_it_was_disowned_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = timezone.now()
+    run = running(admitted_agent(make_profile()), now)
+
+    def ends_first(agent_id: int) -> None:
+        AgentRun.objects.update(status=RunStatus.ENDED, ended_at=now)
+
+    monkeypatch.setattr("agents.services.reaping.obsolete.pack", ends_first)
+    assert reaping.disown(now=now, reason="put back") == 0
+    assert AgentRun.objects.get(pk=run.pk).status == RunStatus.ENDED

@@ -123,6 +123,9 @@ def test_deploying_twice_is_one_agent(now: datetime) -> None:
 def test_a_briefing_names_what_is_asked_delivered_and_missing(now: datetime) -> None:
     workspace = make_workspace()
     make_deliverable(workspace, rules={"min_size": 10, "max_size": 2_000, "pattern": "^#"}, required=False)
+    schema = {"required": ["verdict"]}
+    make_deliverable(workspace, name="answer", rules={"format": "json", "schema": schema, "forbidden_pattern": "TODO"})
+    make_deliverable(workspace, name="all of it", rules={"format": "zip"})
     agent = admitted_agent(make_profile(instructions="Read."), workspace=workspace, instructions="Sum up.")
     run = running(agent, now)
     brief = briefing.brief(run.pk, now=now)
@@ -131,6 +134,9 @@ def test_a_briefing_names_what_is_asked_delivered_and_missing(now: datetime) -> 
     assert "Sum up." in page
     asked = "* `feedback/digest.md` (digest), at least 10 bytes, at most 2,000 bytes, must match `^#` (optional)"
     assert asked in page
+    assert 'is JSON as its schema says, the schema being `{"required": ["verdict"]}`' in page
+    assert "must hold nothing that matches `TODO`" in page
+    assert "(all of it), is a ZIP archive\n" in page
     assert brief.seconds == 900
 
 

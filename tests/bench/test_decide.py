@@ -15,7 +15,7 @@ from dct_site.bench.decide_world import OPEN, pull_requests
 from triggers.conditions.schema import validate
 from triggers.enums import Outcome
 from triggers.models import Decision, Event, Execution, Trigger, WebhookEndpoint
-from triggers.services import decide as service
+from triggers.services.decide import pending as service
 from triggers.services.intake import Incoming, accept
 
 
@@ -66,7 +66,7 @@ def test_what_was_queued_when_is_told_by_the_commits(monkeypatch: pytest.MonkeyP
     told: list[dict[str, Any]] = []
     monkeypatch.setattr(decide_child, "tell", told.append)
     monkeypatch.setattr("sys.stdin", io.StringIO("4\n"))
-    monkeypatch.setattr("triggers.services.decide._decide", service._decide)  # to be put back
+    monkeypatch.setattr("triggers.services.decide.pending._decide", service._decide)  # to be put back
 
     def at_once() -> None:
         while service.decide_pending(now=datetime.now(UTC)):

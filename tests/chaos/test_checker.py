@@ -1,6 +1,8 @@
 """The checker of the chaos harness finds what it is there to find: rows that break a promise fail its check."""
 
+import json
 import re
+import runpy
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -11,15 +13,18 @@ import pytest
 from accounts.enums import Source
 from agents.enums import RunStatus
 from agents.models import AgentRun
-from dct_site.chaos import checker, history
+from dct_site.chaos import checker, history, ledger
 from dct_site.chaos.generator import Generator
 from dct_site.chaos.history import Told
+from dct_site.chaos.place import AGENT
+from tests.factories.agents import set_limits
 from tests.factories.executions import agent_of, make_event, make_execution, make_launched
 from tests.factories.triggers import NOON, WrittenOut, make_delivery, make_trigger
 from triggers.enums import DeliveryStatus, ExecutionStatus
 from triggers.models import Delivery, DeliveryOutcome, Execution, PendingDelivery
-from triggers.services.decide import decide_pending
+from triggers.services.decide.pending import decide_pending
 from triggers.sources import registry
+from workspaces import files
 
 pytestmark = pytest.mark.django_db
 
@@ -124,18 +129,42 @@ def delivered_nothing() -> list[Told]:
     return []
 
 
-def lived_at_once() -> list[Told]:
+def lived_on() -> list[Told]:
     agent = agent_of(make_launched())
-    for epoch, seconds in ((1, 0), (2, 5)):
-        AgentRun.objects.create(
-            agent=agent,
-            epoch=epoch,
-            owner="me",
-            status=RunStatus.ENDED,
-            lease_until=NOON,
-            started_at=NOON + timedelta(seconds=seconds),
-            ended_at=NOON + timedelta(seconds=seconds + 6),
-        )
+    for epoch, status in ((1, RunStatus.ENDED), (2, RunStatus.STARTING)):
+        given = {"epoch": epoch, "status": status, "owner": "me", "lease_until": NOON, "started_at": NOON}
+        AgentRun.objects.create(agent=agent, **given)
+    return []
+
+
+def _noted(*lines: tuple[str, float, str], execution: Execution | None = None) -> None:
+    """Notes of agents as (life, seconds, what) in an execution's workspace."""
+    workspace = (execution or make_launched()).workspace
+    assert workspace is not None
+    file = files.root_of(workspace) / "work" / "ledger.jsonl"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    told = [json.dumps({"life": life, "at": at, "what": what}) for life, at, what in lines]
+    file.write_text("\n".join([*told, '{"life": "cut of']))
+
+
+def overlapped() -> list[Told]:
+    _noted(("a", 1.0, "start"), ("b", 1.5, "start"), ("a", 1.6, "alive"), ("b", 1.7, "end"))
+    return []
+
+
+def were_too_many() -> list[Told]:
+    set_limits(max_agents=2)
+    executions = [make_launched(), make_launched()]
+    set_limits(max_agents=1)
+    for execution, shift in zip(executions, (0.0, 0.2), strict=True):
+        _noted(("a", 1.0 + shift, "start"), ("a", 1.5 + shift, "end"), execution=execution)
+    return []
+
+
+def succeeded_in_the_middle() -> list[Told]:
+    execution = make_launched()
+    _noted(("a", 1.0, "start"), ("a", 1.5, "alive"), execution=execution)
+    Execution.objects.update(status=ExecutionStatus.SUCCEEDED)
     return []
 
 
@@ -159,7 +188,10 @@ def broke_an_invariant() -> list[Told]:
         (never_ran, checker.each_change_ran_once, "change 1 is 0 events and 0 executions"),
         (failed, checker.every_execution_ended_well, "is failed: its supervisor was lost"),
         (delivered_nothing, checker.every_execution_ended_well, "without anything delivered"),
-        (lived_at_once, checker.one_attempt_lived_at_a_time, "runs 1 and 2 of agent"),
+        (lived_on, checker.one_attempt_lived_at_a_time, r"run 1 of agent \d+ never ended, and 2 began"),
+        (overlapped, checker.one_attempt_lived_at_a_time, r"two agents lived at once in workspace \d+, for 0.10 s"),
+        (were_too_many, checker.the_limit_held_at_every_instant, "2 agents lived at once, 1 may"),
+        (succeeded_in_the_middle, checker.who_succeeded_had_finished, "its agent noted no end"),
         (broke_an_invariant, checker.the_invariants_hold, "came of no firing"),
     ],
 )
@@ -194,3 +226,29 @@ def test_the_same_seed_sends_the_same_and_every_kind_of_it() -> None:
     assert {is_forged for _, _, is_forged in drawn(3)} == {True, False}
     by_change = {change: {key for key, other, _ in drawn(3) if other == change} for _, change, _ in drawn(3)}
     assert max(len(found) for found in by_change.values()) > 1
+
+
+def test_what_followed_one_another_is_in_order() -> None:
+    execution = make_launched()
+    _noted(("a", 1.0, "start"), ("a", 1.2, "alive"), ("b", 1.3, "start"), ("b", 1.8, "end"), execution=execution)
+    Execution.objects.update(status=ExecutionStatus.SUCCEEDED)
+    for check in (
+        checker.one_attempt_lived_at_a_time,
+        checker.the_limit_held_at_every_instant,
+        checker.who_succeeded_had_finished,
+    ):
+        assert wrong([], check) == ""
+
+
+def test_the_agent_notes_its_life_and_delivers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("work", "feedback"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "run.json").write_text(json.dumps({"deliverables": [{"target": "feedback/brief.md"}]}))
+    monkeypatch.setenv("DCT_WORKSPACE", str(tmp_path))
+    monkeypatch.setenv("DCT_RUN_FILE", str(tmp_path / "run.json"))
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    runpy.run_path(str(AGENT))
+    (life,) = ledger.read(tmp_path)
+    assert life.is_finished
+    assert life.began < life.last
+    assert "## What changed" in (tmp_path / "feedback" / "brief.md").read_text()

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
+from django.core.exceptions import ImproperlyConfigured
+
+from dct_site.prepare import _refuse_an_old_server
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = Fernet.generate_key().decode()
@@ -35,6 +38,8 @@ REFUSED = {
     "a port that is none": ({"DCT_DATABASE_URL": "postgresql://u:canary@h:port/d"}, "DCT_DATABASE_URL cannot be read"),
     "a broker without a channel layer": ({"DCT_BROKER_URL": REDIS}, "DCT_CHANNEL_URL is not set"),
     "a broker in memory": ({"DCT_BROKER_URL": "memory://", "DCT_CHANNEL_URL": REDIS}, "which processes do not share"),
+    "a broker beside SQLite": ({"DCT_BROKER_URL": REDIS, "DCT_CHANNEL_URL": REDIS}, "and the database is SQLite"),
+    "an address that no host serves": (GOOD | {"DCT_PUBLIC_URL": "https://other.org"}, "names other.org, which"),
     "a channel layer that is none": ({"DCT_BROKER_URL": REDIS, "DCT_CHANNEL_URL": "memory://"}, "set it to redis://"),
 }
 
@@ -67,6 +72,12 @@ def test_run_says_the_same_sentence_and_nothing_else(tmp_path: Path) -> None:
     done = start(tmp_path, GOOD | {"DCT_SECRET_KEY": ""}, "-m", "dct_site.command", "run", "--port", "0")
     assert done.returncode == 1
     assert is_one_sentence(done.stderr, "DCT_SECRET_KEY is not set"), done.stderr
+
+
+def test_manage_says_it_without_a_traceback(tmp_path: Path) -> None:
+    done = start(tmp_path, {"DCT_ENV": "prod"}, "-m", "dct_site.command", "manage", "check")
+    assert done.returncode == 1
+    assert is_one_sentence(done.stderr, "it may be development or production"), done.stderr
 
 
 def test_doctor_says_it_too(tmp_path: Path) -> None:
@@ -115,6 +126,36 @@ def test_a_database_that_does_not_answer_is_told_at_once_with_what_to_look_at(tm
     done = start(tmp_path, {"DCT_DATABASE_URL": url}, "-m", "dct_site.prepare")
     assert done.returncode != 0
     assert is_one_sentence(done.stderr, "look at DCT_DATABASE_URL"), done.stderr
+
+
+NOWHERE = "postgresql://nobody:canary@127.0.0.1:1/nothing"
+
+
+def test_a_broker_that_does_not_answer_is_told_before_anything_is_done(tmp_path: Path) -> None:
+    silent = {"DCT_BROKER_URL": "redis://:canary@127.0.0.1:1/0", "DCT_CHANNEL_URL": "redis://:canary@127.0.0.1:1/1"}
+    words = ["-m", "dct_site.command", "run", "--role", "worker"]
+    done = start(tmp_path, {"DCT_DATABASE_URL": NOWHERE, **silent}, *words)
+    assert done.returncode == 1
+    assert is_one_sentence(done.stderr, "redis://127.0.0.1:1/0 does not answer"), done.stderr
+    assert "look at DCT_BROKER_URL" in done.stderr
+    # Under settings that worked before it may be away for a while: the next in line is asked.
+    again = start(tmp_path, {"DCT_DATABASE_URL": NOWHERE, **silent}, "-m", "dct_site.prepare", "--again")
+    assert is_one_sentence(again.stderr, "look at DCT_DATABASE_URL"), again.stderr
+
+
+@pytest.mark.redis
+def test_a_channel_layer_that_does_not_answer_is_told_before_anything_is_done(tmp_path: Path) -> None:
+    redis = os.environ["DCT_TEST_REDIS_URL"]
+    given = {"DCT_DATABASE_URL": NOWHERE, "DCT_BROKER_URL": f"{redis}/9", "DCT_CHANNEL_URL": "redis://127.0.0.1:1/1"}
+    done = start(tmp_path, given, "-m", "dct_site.prepare")
+    assert done.returncode != 0
+    assert is_one_sentence(done.stderr, "look at DCT_CHANNEL_URL"), done.stderr
+
+
+def test_a_server_that_is_too_old_is_refused() -> None:
+    _refuse_an_old_server(150_004)
+    with pytest.raises(ImproperlyConfigured, match=r"is of version 14; DCT needs 15 or newer\."):
+        _refuse_an_old_server(140_011)
 
 
 def test_other_settings_than_last_time_are_judged_before_a_child_starts(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ def measured(total: float, **files: tuple[float, list[int], list[list[int]]]) ->
 
 
 def test_a_run_at_the_thresholds_passes() -> None:
-    run = measured(95.0, triggers__services__decide=(100.0, [], []), triggers__views=(40.0, [1], []))
+    run = measured(95.0, triggers__services__decide__commit=(100.0, [], []), triggers__views=(40.0, [1], []))
     assert judge(run, overall=95, full=FULL) == ([], [])
 
 
@@ -35,7 +35,7 @@ def test_too_little_overall_is_said() -> None:
 def test_services_and_conditions_must_be_covered_wholly_and_what_is_missing_is_named() -> None:
     run = measured(
         99.0,
-        triggers__services__decide=(98.0, [3, 4], []),
+        triggers__services__decide__commit=(98.0, [3, 4], []),
         agents__services__gate=(99.0, [], [[7, -1], [9, 12]]),
         triggers__conditions__leaves=(99.0, [5], [[5, 6]]),
     )
@@ -43,7 +43,7 @@ def test_services_and_conditions_must_be_covered_wholly_and_what_is_missing_is_n
     assert failing == [
         "agents/services/gate.py must be covered wholly and misses branches 7→exit, 9→12",
         "triggers/conditions/leaves.py must be covered wholly and misses lines 5; branches 5→6",
-        "triggers/services/decide.py must be covered wholly and misses lines 3, 4",
+        "triggers/services/decide/commit.py must be covered wholly and misses lines 3, 4",
     ]
 
 

@@ -194,11 +194,15 @@ def _keys(schema: Any) -> set[str]:
     return set(inner).union(*(_keys(one) for one in deeper if one))
 
 
-def test_the_example_agent_delivers_what_it_is_asked(tmp_path: Path) -> None:
+@pytest.mark.parametrize("has_item", [True, False])
+def test_the_example_agent_delivers_what_it_is_asked(tmp_path: Path, has_item: bool) -> None:
     for directory in ("context/run", "feedback", "work"):
         (tmp_path / directory).mkdir(parents=True)
     item = {"key": "harbor/ferry-api#482", "title": "Retry a booking", "state": {"status": "open"}}
-    (tmp_path / "context" / "item.json").write_text(json.dumps(item))
+    event = {"type": "dct.trigger.fired_by_hand", "facts": {"title": "Brief"}, "data": {}}
+    (tmp_path / "context" / "event.json").write_text(json.dumps(event))
+    if has_item:
+        (tmp_path / "context" / "item.json").write_text(json.dumps(item))
     told = {"asked": ["Write a brief."], "gate": [], "deliverables": [{"target": "feedback/brief.md"}]}
     (tmp_path / "context" / "run" / "run.json").write_text(json.dumps(told))
     environment = {

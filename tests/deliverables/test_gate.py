@@ -174,9 +174,9 @@ def test_a_waiver_during_the_look_stands(workspace: Workspace, now: datetime, mo
     deliverable = make_deliverable(workspace)
     looked = look_at
 
-    def waived_meanwhile(*args: Any) -> Any:
+    def waived_meanwhile(*args: Any, **named: Any) -> Any:
         waive(deliverable=Deliverable.objects.get(), reason="not needed", by=Actor.system(), now=now)
-        return looked(*args)
+        return looked(*args, **named)
 
     monkeypatch.setattr(gate, "look_at", waived_meanwhile)
     assert gate.evaluate(workspace=workspace, now=now).holds

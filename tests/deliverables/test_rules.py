@@ -5,7 +5,9 @@ import time
 import pytest
 
 from deliverables.enums import CheckStatus
-from deliverables.rules import PATTERN_INPUT, Look, Rule, compile_pattern, expectations, judge
+from deliverables.rules.base import HEAD, Look, Rule
+from deliverables.rules.judging import expectations, judge
+from deliverables.rules.patterns import compile_pattern
 
 pytestmark = pytest.mark.one_pass
 
@@ -80,7 +82,7 @@ def test_a_pattern_that_cannot_be_read_is_an_error_not_a_failure() -> None:
 
 
 def test_only_the_head_of_a_long_file_is_searched_and_it_is_said() -> None:
-    look = Look(size=PATTERN_INPUT + 10, checksum="x", head=b"a" * PATTERN_INPUT + b"needle")
+    look = Look(size=HEAD + 10, checksum="x", head=b"a" * HEAD + b"needle")
     status, found = verdicts(look, pattern="needle")[Rule.PATTERN]
     assert status == CheckStatus.FAILED
     assert "in its first 256 kB" in found

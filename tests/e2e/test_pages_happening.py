@@ -19,6 +19,9 @@ pytestmark = [
 ]
 
 CHROMIUM = "/usr/bin/chromium"
+# Nothing in the last part allows a line to break: a title may be one long word.
+TEXT = NAUGHTY + "W" * 60
+PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 720}
 # What a page reports against itself is kept where the test can read it.
 WATCH = """
 window.__reports = [];
@@ -29,8 +32,8 @@ document.addEventListener("securitypolicyviolation", (event) => window.__reports
 @pytest.fixture
 def addresses() -> list[str]:
     """A world whose every text is naughty; the pages about it."""
-    world = make_world(text=NAUGHTY)
-    waiting = make_world(text=NAUGHTY)
+    world = make_world(text=TEXT)
+    waiting = make_world(text=TEXT)
     asked = {"status": ExecutionStatus.NEEDS_ATTENTION, "attention": Attention.UNSATISFIED, "reason": NAUGHTY}
     Execution.objects.filter(pk=waiting.execution.pk).update(**asked)
     AuditEntry.objects.create(
@@ -43,8 +46,8 @@ def addresses() -> list[str]:
         before={NAUGHTY: NAUGHTY},
         after={NAUGHTY: NAUGHTY},
     )
-    downloads = ("/body/", "/download/", "/transcript/")
-    pages = [one for one in world.addresses() if not any(part in one for part in downloads)]
+    others = ("/body/", "/download/", "/transcript/", "/messages/")
+    pages = [one for one in world.addresses() if not any(part in one for part in others)]
     return [*LISTS, *pages, f"/executions/{waiting.execution.pk}/"]
 
 
@@ -87,5 +90,14 @@ def _hurt(page: Page) -> list[str]:
     """What a page did to itself: reports against its policy, elements that only the text could have made."""
     reports: list[str] = page.evaluate("window.__reports")
     made = page.locator("img[src=x], main script, [onerror]").count()
-    wide = page.evaluate("document.documentElement.scrollWidth > innerWidth + 1")
-    return [*reports, *(["an element of the text"] if made else []), *(["scrolls sideways"] if wide else [])]
+    return [*reports, *(["an element of the text"] if made else []), *_wide(page)]
+
+
+def _wide(page: Page) -> list[str]:
+    """On which screens the page is wider than the screen."""
+    wide = []
+    for name, size in (("a phone", PHONE), ("a desktop", DESKTOP)):
+        page.set_viewport_size(size)  # type: ignore[arg-type]
+        if page.evaluate("document.documentElement.scrollWidth > innerWidth + 1"):
+            wide.append(f"scrolls sideways on {name}")
+    return wide

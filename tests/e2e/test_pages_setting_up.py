@@ -102,7 +102,9 @@ def test_no_text_in_the_editor_becomes_a_script(page: Page, demo: Installation, 
         page.get_by_role("tab", name=tab).click()
         if tab == "Deliverables":
             page.get_by_role("button", name="Deliverable", exact=True).click()
-        for field in page.locator("[role=tabpanel]:visible").locator("input[type=text], textarea").all():
+        for field in (
+            page.locator("[role=tabpanel]:visible").locator("input[type=text]:visible, textarea:visible").all()
+        ):
             field.fill(text)
     saved(page)
     page.reload()

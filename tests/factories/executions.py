@@ -18,7 +18,7 @@ from triggers.enums import TriggerStatus
 from triggers.models import Event, Execution, Trigger, TriggerRevision
 from triggers.services import steps
 from triggers.services.execution_start import EXECUTION_START, asked_by
-from triggers.services.launch import launch_some
+from triggers.services.launch.admitted import launch_some
 from workspaces.enums import TrustTier
 from workspaces.models import ContextItem, ItemState
 

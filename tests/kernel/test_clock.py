@@ -3,6 +3,7 @@
 import os
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from django.db import connection
@@ -33,3 +34,20 @@ def test_the_databases_clock_is_aware_and_goes_on_within_a_transaction() -> None
     assert first.tzinfo is UTC
     assert first < second
     assert abs(datetime.now(UTC) - first) < timedelta(minutes=5)
+
+
+def test_a_test_may_set_the_wall_clock_and_nobody_in_production(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    step = tmp_path / "clock"
+    monkeypatch.setenv("DCT_CLOCK_FILE", str(step))
+    monkeypatch.setenv("DCT_ENV", "development")
+    hour = timedelta(hours=1)
+    assert abs(clock.utcnow() - datetime.now(UTC)) < hour
+    step.write_text("-7200")
+    assert datetime.now(UTC) - clock.utcnow() > hour
+    monkeypatch.setenv("DCT_ENV", "production")
+    assert abs(clock.utcnow() - datetime.now(UTC)) < hour
+    monkeypatch.setenv("DCT_ENV", "development")
+    step.write_text("half written")
+    assert abs(clock.utcnow() - datetime.now(UTC)) < hour

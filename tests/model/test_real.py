@@ -28,8 +28,8 @@ from tests.model.test_model import DRIVE, NOTICE
 from triggers.enums import ExecutionStatus, Outcome
 from triggers.models import Decision, Delivery, Execution, PendingDelivery
 from triggers.services import matching
-from triggers.services.decide_commit import Overtaken, commit
-from triggers.services.decide_plan import Plan, prepare
+from triggers.services.decide.commit import Overtaken, commit
+from triggers.services.decide.plan import Plan, prepare
 from triggers.services.execution_start import EXECUTION_START
 from triggers.services.intake import Incoming, accept
 from triggers.services.standing import pause, resume

@@ -27,7 +27,7 @@ from tests.factories.executions import NOON as LAUNCHED
 from tests.factories.executions import make_admitted, make_execution
 from triggers.enums import EXECUTION_MOVES, ExecutionStatus
 from triggers.models import Execution
-from triggers.services import launch_lease
+from triggers.services.launch import lease as launch_lease
 from workspaces.enums import WORKSPACE_MOVES
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)

@@ -27,11 +27,12 @@ from triggers.models import (
     PendingDelivery,
     SeenChange,
 )
-from triggers.services import decide, decide_commit
-from triggers.services.decide import decide_pending
-from triggers.services.decide_commit import Overtaken
-from triggers.services.decide_plan import prepare
-from triggers.services.launch import launch_some
+from triggers.services.decide import commit as decide_commit
+from triggers.services.decide import pending as decide
+from triggers.services.decide.commit import Overtaken
+from triggers.services.decide.pending import decide_pending
+from triggers.services.decide.plan import prepare
+from triggers.services.launch.admitted import launch_some
 from workspaces.models import Workspace
 
 CONVERGES_WITHIN_S = 10
@@ -133,7 +134,7 @@ def a_launcher_that_dies_is_followed_by_the_next() -> None:
     """Promise 10: when its lease is over; what it had made is found, not made again."""
     execution = make_admitted()
     try:
-        with patch("triggers.services.launch_steps.crashpoint", dies_at("launch.after_clone")):
+        with patch("triggers.services.launch.steps.crashpoint", dies_at("launch.after_clone")):
             launch_some(owner="first", now=LAUNCHED)
     except Killed:
         pass

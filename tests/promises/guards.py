@@ -9,10 +9,11 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 
 from agents.models import AgentRun
-from tests.promises import attempts, bytes_and_time, firing, intake, signatures, taken_out
+from tests.promises import attempts, bytes_and_time, firing, intake, limits, signatures, slots, taken_out, waiting
+from tests.promises import taken_out_of_limits as limits_out
 from tests.promises import taken_out_of_work as work_out
 from tests.promises.keys import without
-from triggers.models import Delivery, Firing, SeenChange
+from triggers.models import Delivery, Firing, ScheduleSlot, SeenChange
 
 Check = Callable[[], None]
 
@@ -229,6 +230,26 @@ GUARDS = (
         "a launch that was taken over went on",
     ),
     Guard(
+        12, "a run is taken over when its lease is over", limits.who_stops_answering_is_followed,
+        limits_out.taking_over, "a run that nobody answers for goes on for ever",
+    ),
+    Guard(
+        12, "each sign of life renews the lease", limits.who_answers_is_left_alone, limits_out.renewing_leases,
+        "a run that answers lost its lease",
+    ),
+    Guard(
+        12, "the clock looks at deadlines", limits.what_is_past_its_deadline_ends, limits_out.looking_at_deadlines,
+        "past its deadline an execution is",
+    ),
+    Guard(
+        13, "attempts are counted", limits.what_always_fails_is_given_up, limits_out.counting_attempts,
+        "it was tried 5 times",
+    ),
+    Guard(
+        13, "a pause between attempts grows", limits.what_always_fails_is_given_up, limits_out.pausing_between_attempts,
+        "it was tried again after",
+    ),
+    Guard(
         14, "the table of moves", attempts.what_has_ended_has_ended, work_out.the_table_of_moves,
         "an execution that was .* became",
     ),
@@ -239,6 +260,63 @@ GUARDS = (
     Guard(
         14, "no table leads out of an end", attempts.nothing_leads_out_of_an_end, work_out.ends_without_exits,
         "lead out of an end",
+    ),
+    Guard(
+        15, "admission asks whose trigger is paused", limits.what_is_paused_starts_nothing,
+        limits_out.asking_who_is_held, "a run of a paused trigger was started",
+    ),
+    Guard(
+        16, "slots that are held are counted under the lock", limits.so_many_run_and_not_one_more,
+        limits_out.counting_slots, "run at once",
+    ),
+    Guard(
+        17, "ageing is bounded", limits.a_higher_priority_goes_first, limits_out.the_bound_of_ageing,
+        "what grew old went before the high class",
+    ),
+    Guard(
+        17, "waiting raises a priority", limits.who_waits_is_not_starved_by_the_next_level, limits_out.ageing,
+        "went behind what had just come",
+    ),
+    Guard(
+        17, "the low class has a room of its own", limits.the_reserved_share_is_for_the_high_class,
+        limits_out.the_reserved_share, "the low class holds 4 of 3 slots",
+    ),
+    Guard(
+        18, "a commit looks again at who fired", waiting.a_cooldown_holds_whoever_decides,
+        work_out.looking_for_who_fired, "2 runs began within one cooldown",
+    ),
+    Guard(
+        18, "a match within the cooldown is put off", waiting.an_event_within_the_cooldown_is_answered_by_the_policy,
+        work_out.putting_off, "[23] runs began within one cooldown",
+    ),
+    Guard(
+        19, "a commit looks again at what is under way", waiting.a_full_queue_answers_by_its_policy,
+        work_out.looking_at_what_is_under_way, "2 runs wait where 1 may",
+    ),
+    Guard(
+        19, "what an event joins still waits", waiting.an_event_joins_no_run_that_has_begun,
+        work_out.looking_at_what_is_under_way, "an event joined a run that had begun",
+    ),
+    Guard(
+        19, "an item's runs have turns", waiting.runs_for_an_item_go_in_turn, work_out.the_turns,
+        "3 runs for one item at once",
+    ),
+    Guard(
+        19, "a replacement is one transaction", waiting.a_replacement_is_whole,
+        work_out.replacing_in_one_transaction,
+        "left a part of it",
+    ),
+    Guard(
+        20, "a slot is claimed by its schedule's mark, its row and its delivery's key", slots.a_slot_comes_once,
+        also(limits_out.the_mark_of_a_schedule, key(ScheduleSlot, "slot_once")), "one slot came [23] times",
+    ),
+    Guard(
+        21, "the policy settles what was missed", slots.what_was_missed_goes_by_its_policy,
+        limits_out.the_misfire_policy, "what was missed came 5 times",
+    ),
+    Guard(
+        22, "settings are judged before they are saved", slots.what_is_absurd_is_refused, limits_out.judging_schedules,
+        "was (saved|not refused)",
     ),
 )  # fmt: skip
 

@@ -9,17 +9,17 @@ from unittest.mock import patch
 from django.db import IntegrityError, connection
 
 from accounts.actor import Actor
+from dct_site.kernel.clock import utcnow
 from tests.promises.doorway import Doorway
 from tests.triggers.door.client import BODY, github, make_hook
 from tests.triggers.door.test_writer import Away
-from triggers.door.app import utcnow
 from triggers.door.store import store
 from triggers.enums import Refusal
 from triggers.models import Delivery, DeliveryOutcome, PendingDelivery
 from triggers.services import intake
 from triggers.services.intake_sql import PostgresStatements, Row, Statements
-from triggers.services.purging import purge_due
-from triggers.services.retention import change_retention
+from triggers.services.keeping.purging import purge_due
+from triggers.services.keeping.retention import change_retention
 
 COPIES = 50
 _STORED = "SELECT count(*) FROM triggers_delivery d JOIN triggers_pendingdelivery p ON p.delivery_id = d.id"

@@ -8,13 +8,13 @@ from unittest.mock import patch
 from accounts.actor import Actor
 from accounts.enums import Source
 from accounts.models import Secret
+from dct_site.kernel.clock import utcnow
 from tests.promises.doorway import Doorway
 from tests.triggers.door.client import BODY, SECRET, github, make_hook
-from triggers.door.app import utcnow
 from triggers.door.verify import sign
 from triggers.models import PendingDelivery
 from triggers.services import endpoints
-from triggers.services.decide_turn import turn
+from triggers.services.decide.turn import turn
 
 SYSTEM = Actor.system()
 

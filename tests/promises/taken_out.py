@@ -14,6 +14,7 @@ from django.db import connections
 from dct_site import interpreter
 from dct_site.gate import GatedHandler
 from dct_site.kernel import safe_json
+from dct_site.kernel.clock import utcnow
 from dct_site.kernel.rest.parsers import SafeJSONParser
 from triggers.door import app, verify, writer
 from triggers.door import store as stores
@@ -24,13 +25,11 @@ from triggers.door.rejections import Rejections
 from triggers.door.requests import Arriving, read_body
 from triggers.door.writer import Waiting, Writer
 from triggers.enums import Refusal
-from triggers.services import (
-    intake,
-    purging,
-)
-from triggers.services.decide import decide_pending
+from triggers.services import intake
+from triggers.services.decide.pending import decide_pending
 from triggers.services.intake import Incoming, Receipt
 from triggers.services.intake_sql import Row, Statements
+from triggers.services.keeping import purging
 
 Out = AbstractContextManager[object]
 UNLIMITED = 2**40
@@ -180,7 +179,7 @@ def reading_bytes() -> Out:
 def leaving_work_to_others() -> Out:
     def decide_now(_: object) -> None:
         try:
-            decide_pending(now=app.utcnow())
+            decide_pending(now=utcnow())
         finally:
             connections.close_all()
 

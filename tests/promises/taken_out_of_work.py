@@ -6,15 +6,25 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
+from django.db import transaction
+
 from agents.models import AgentRun
+from agents.selectors.gate import Gate
 from agents.services import batches, fence
 from dct_site.engine import tick, work
 from dct_site.kernel import moves, rows
 from dct_site.kernel.moves import Machine
 from tests.promises.taken_out import Out, together
 from triggers.models import Execution
-from triggers.services import decide_changes, decide_commit, decide_plan, decide_sql, launch, launch_lease
+from triggers.services.decide import changes as decide_changes
+from triggers.services.decide import commit as decide_commit
+from triggers.services.decide import judge as decide_judge
+from triggers.services.decide import outcome as decide_outcome
+from triggers.services.decide import plan as decide_plan
+from triggers.services.decide import sql as decide_sql
 from triggers.services.intake_sql import PostgresStatements, Statements
+from triggers.services.launch import admitted as launch
+from triggers.services.launch import lease as launch_lease
 
 # Deciding and launching
 
@@ -61,6 +71,34 @@ def sweeping() -> Out:
 
 def the_clocks_pokes() -> Out:
     return patch.object(tick, "SWEPT", ())
+
+
+# Cooldowns, queues and turns
+
+
+def looking_for_who_fired() -> Out:
+    return patch.object(decide_commit, "_check_firings", lambda plan: None)
+
+
+def putting_off() -> Out:
+    return patch.object(decide_judge, "delayed_until", lambda given: None)
+
+
+def looking_at_what_is_under_way() -> Out:
+    return patch.object(decide_commit, "_check_bounds", lambda plan: None)
+
+
+def replacing_in_one_transaction() -> Out:
+    replace = decide_outcome._replace
+
+    def afterwards(plan: Any, ids: Any) -> None:
+        transaction.on_commit(lambda: replace(plan, ids))
+
+    return patch.object(decide_outcome, "_replace", afterwards)
+
+
+def the_turns() -> Out:
+    return patch.object(Gate, "_turn", lambda self, start: None)
 
 
 # Attempts and endings

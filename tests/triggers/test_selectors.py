@@ -17,7 +17,7 @@ from triggers.selectors.events import (
     raw_deliveries_visible_to,
 )
 from triggers.selectors.triggers import revisions_visible_to, triggers_of_item, triggers_visible_to
-from triggers.services.decide import decide_pending
+from triggers.services.decide.pending import decide_pending
 from triggers.sources import registry
 
 pytestmark = pytest.mark.django_db

@@ -15,7 +15,7 @@ from accounts.operations import Operation
 from accounts.permissions import may
 from dct_site.kernel.statuswords import Kind
 from triggers.models import Decision, Event, Firing, SeenChange
-from triggers.services.replay import replay
+from triggers.services.replays.event import replay
 
 
 def _replay(row: Event, by: Actor, now: datetime) -> bool:

@@ -14,6 +14,7 @@ from accounts.admin.columns import status_column
 from accounts.operations import Operation
 from dct_site.kernel.statuswords import Kind
 from triggers.models import Attempt, Execution, ExecutionStep, Firing
+from triggers.selectors.failures import OF_EXECUTIONS, failed_at
 from triggers.services import executions
 
 
@@ -40,19 +41,35 @@ class FiringInline(RoleInline):
         return super().get_queryset(request).select_related("event")
 
 
+class FailureFilter(admin.SimpleListFilter):
+    """Where it failed."""
+
+    title = "where it failed"
+    parameter_name = "failure"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(one.value, one.label) for one in OF_EXECUTIONS]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        value = self.value()
+        return failed_at(queryset, [value]) if value in OF_EXECUTIONS else queryset
+
+
 @admin.register(Execution)
 class ExecutionAdmin(RoleAdmin):
     """Pieces of work that firings asked for."""
 
     page = "execution"
     list_display = ("id", "trigger", "state", "attention", "priority", "attempt", "workspace", "queued_at", "ended_at")
-    list_filter = ("status", "attention", "priority")
+    list_filter = ("status", FailureFilter, "attention", "priority")
     list_select_related = ("trigger", "workspace")
     numbers = ("id", "trigger_id", "event_id", "workspace_id")
     shown = (
         "trigger",
         "revision",
         "event",
+        "event_count",
+        "replaced_by",
         "item_id_at_start",
         "start",
         "workspace",

@@ -12,7 +12,7 @@ from accounts.admin.base import RoleAdmin
 from accounts.operations import Operation
 from triggers.models import Retention
 from triggers.models.retention import DEFAULT_DAYS
-from triggers.services.retention import change_retention
+from triggers.services.keeping.retention import change_retention
 
 
 @admin.register(Retention)

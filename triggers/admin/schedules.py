@@ -6,13 +6,13 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
-from django.utils import timezone
 
 from accounts.actor import Actor
 from accounts.admin.acts import Do, act
 from accounts.admin.base import RoleAdmin
 from accounts.admin.columns import status_column
 from accounts.operations import Operation
+from dct_site.kernel.clock import utcnow
 from dct_site.kernel.statuswords import Kind
 from triggers.models import Schedule, ScheduleSlot, SkipCalendar
 from triggers.schedules.settings import FIELDS
@@ -35,12 +35,18 @@ def _switch(service: Any) -> Do:
     return do
 
 
+def _delete(row: Schedule, by: Actor, now: datetime) -> bool:
+    was_there = row.deleted_at is None
+    schedules.delete_schedule(schedule=row, by=by, now=now)
+    return was_there
+
+
 @admin.register(Schedule)
 class ScheduleAdmin(RoleAdmin):
     """When the clock is heard; the next five runs stand below the settings."""
 
     changing = _LISTEN
-    list_display = ("id", "name", "cron", "every_s", "timezone", "status_word", "next_at", "misfire")
+    list_display = ("id", "name", "cron", "every_s", "timezone", "status_word", "next_at", "misfire", "deleted_at")
     list_filter = ("misfire",)
     list_select_related = ("listener__item", "listener__connection")
     numbers = ("id", "listener_id")
@@ -51,6 +57,7 @@ class ScheduleAdmin(RoleAdmin):
         "calendar_names",
         "next_runs",
         "next_at",
+        "deleted_at",
         "mark_at",
         "mark_key",
         "anchor_at",
@@ -62,6 +69,7 @@ class ScheduleAdmin(RoleAdmin):
     actions = (
         act("Pause", _LISTEN, _switch(listeners.pause_listener), done="paused"),
         act("Resume", _LISTEN, _switch(listeners.resume_listener), done="resumed", already="not paused"),
+        act("Delete", _LISTEN, _delete, done="deleted"),
     )
 
     @admin.display(description="name")
@@ -78,7 +86,7 @@ class ScheduleAdmin(RoleAdmin):
 
     @admin.display(description="next five runs")
     def next_runs(self, row: Schedule) -> str:
-        runs = schedules.coming(row, now=timezone.now()).runs
+        runs = schedules.coming(row, now=utcnow()).runs
         lines = (f"{run.local:%a %Y-%m-%d %H:%M:%S %Z}" + (f" ({NOTES[run.note]})" if run.note else "") for run in runs)
         return "; ".join(lines) or "none any more"
 

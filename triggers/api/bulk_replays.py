@@ -17,9 +17,9 @@ from triggers.api.replays import MannerInput, manner_of
 from triggers.enums import BulkKind, Outcome, RevisionChoice
 from triggers.models import BulkReplay
 from triggers.selectors.triggers import triggers_visible_to
-from triggers.services import bulk_replay
-from triggers.services.bulk_replay import MOST_AT_ONCE, Preview
-from triggers.services.bulk_wish import ANSWERS, Filters, Wish
+from triggers.services.replays import bulk as bulk_replay
+from triggers.services.replays.bulk import MOST_AT_ONCE, Preview
+from triggers.services.replays.bulk_wish import ANSWERS, Filters, Wish
 from workspaces.selectors.library import items_visible_to
 
 _ANSWERS = [(one.value, Outcome(one).label) for one in ANSWERS]

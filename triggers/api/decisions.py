@@ -12,7 +12,7 @@ from dct_site.kernel.rest.filters import IdFilter
 from triggers.enums import Outcome, Suppression
 from triggers.models import Decision
 from triggers.selectors.decisions import decisions_visible_to
-from triggers.services.tombstones import gone_since
+from triggers.services.keeping.tombstones import gone_since
 
 
 class DecisionSerializer(serializers.ModelSerializer[Decision]):

@@ -16,7 +16,7 @@ from triggers.api.replays import DeliveryReplayActions, ReplayedSerializer, repl
 from triggers.enums import DeliveryStatus, Origin
 from triggers.models import Delivery, DeliveryOutcome
 from triggers.selectors.events import deliveries_visible_to, events_of_delivery
-from triggers.services.tombstones import gone_since
+from triggers.services.keeping.tombstones import gone_since
 
 
 class DeliverySerializer(serializers.ModelSerializer[Delivery]):

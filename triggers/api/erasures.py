@@ -15,9 +15,9 @@ from accounts.operations import Operation
 from accounts.permissions import visible
 from dct_site.kernel.rest.inputs import IdField, Input, LineField
 from triggers.models import Erasure
-from triggers.services import erasing
-from triggers.services.erase_find import LONGEST, SHORTEST, Person
-from triggers.services.erasing import Subject
+from triggers.services.keeping import erasing
+from triggers.services.keeping.erase_find import LONGEST, SHORTEST, Person
+from triggers.services.keeping.erasing import Subject
 from workspaces.selectors.library import items_visible_to
 
 

@@ -28,10 +28,10 @@ from triggers.api.sending import SendingActions
 from triggers.api.watches import WatchSerializer
 from triggers.enums import Origin
 from triggers.models import Event
-from triggers.selectors.events import events_visible_to
+from triggers.selectors.events import came_of_bulk, events_visible_to
 from triggers.selectors.triggers import triggers_visible_to
 from triggers.services.explain import Explanation, explain, explain_all
-from triggers.services.tombstones import INPUTS_PURGED, gone_since
+from triggers.services.keeping.tombstones import INPUTS_PURGED, gone_since
 from triggers.sources.cloudevents.http import STRUCTURED
 
 
@@ -137,6 +137,7 @@ class EventFilter(filters.FilterSet):
     connection = IdFilter(field_name="connection_id")
     item = IdFilter(field_name="item_id")
     delivery = IdFilter(field_name="delivery_id")
+    bulk_replay = IdFilter(method="of_bulk", label="Came in again by this bulk replay.")
     source = filters.MultipleChoiceFilter(choices=Source.choices)
     origin = filters.MultipleChoiceFilter(choices=Origin.choices)
     accepted_from = filters.IsoDateTimeFilter(field_name="accepted_at", lookup_expr="gte")
@@ -145,6 +146,9 @@ class EventFilter(filters.FilterSet):
     class Meta:
         model = Event
         fields = ("type", "actor")
+
+    def of_bulk(self, rows: QuerySet[Event], _name: str, value: int) -> QuerySet[Event]:
+        return rows.filter(came_of_bulk(value))
 
 
 class EventViewSet(EventReplayActions, SendingActions):

@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from django.db.models import QuerySet
 from django_filters import rest_framework as filters
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -17,13 +17,15 @@ from dct_site.kernel.rest.filters import IdFilter
 from dct_site.kernel.rest.inputs import Input, LineField
 from deliverables.api.deliverables import DeliverableSerializer
 from triggers.api.replays import Accepted
-from triggers.enums import Attention, ExecutionStatus
+from triggers.enums import Attention, ExecutionStatus, Failure, FiringRole
 from triggers.models import Attempt, Execution, ExecutionStep
 from triggers.selectors.executions import Detail, detail_of, executions_visible_to
+from triggers.selectors.failures import OF_EXECUTIONS, failed_at, failure_of
 from triggers.selectors.trail import LegState
 from triggers.services import attention, executions
 from workspaces.api.workspaces import Reason
 
+FAILURES = [(one.value, one.label) for one in OF_EXECUTIONS]
 LEG_STATES = [(one.value, one.value) for one in LegState]
 
 
@@ -54,6 +56,13 @@ class LegSerializer(serializers.Serializer[Any]):
     note = serializers.CharField()
 
 
+class TakenInSerializer(serializers.Serializer[Any]):
+    """An event that the execution took in while it waited."""
+
+    event = serializers.IntegerField(source="event_id")
+    role = serializers.ChoiceField(choices=FiringRole.choices)
+
+
 class AgentAtWork(serializers.ModelSerializer[Agent]):
     """An agent of the execution, in short."""
 
@@ -74,6 +83,11 @@ class ExecutionSerializer(serializers.ModelSerializer[Execution]):
     event = serializers.IntegerField(source="event_id")
     context_item_id = serializers.IntegerField(source="item_id_at_start", allow_null=True)
     workspace = serializers.IntegerField(source="workspace_id", allow_null=True)
+    event_count = serializers.IntegerField(help_text="How many events it is about: its own, and those that it took in.")
+    replaced_by = serializers.IntegerField(
+        source="replaced_by_id", allow_null=True, help_text="The execution of the newer event that cancelled it."
+    )
+    failure = serializers.SerializerMethodField(help_text="Where it failed; null for one that did not.")
     steps = StepSerializer(many=True)
 
     class Meta:
@@ -85,10 +99,13 @@ class ExecutionSerializer(serializers.ModelSerializer[Execution]):
             "revision",
             "event",
             "context_item_id",
+            "event_count",
             "workspace",
             "status",
             "attention",
             "reason",
+            "replaced_by",
+            "failure",
             "priority",
             "attempt",
             "max_attempts",
@@ -103,12 +120,20 @@ class ExecutionSerializer(serializers.ModelSerializer[Execution]):
         )
         read_only_fields = fields
 
+    @extend_schema_field(serializers.ChoiceField(choices=Failure.choices, allow_null=True))
+    def get_failure(self, row: Execution) -> str | None:
+        return failure_of(row)
+
 
 class ExecutionDetail(ExecutionSerializer):
     """One execution with all that belongs to it; ``position`` and ``waits_for`` are set while it waits for a start."""
 
     position = serializers.IntegerField(allow_null=True)
     waits_for = serializers.CharField()
+    took_in = TakenInSerializer(many=True, help_text="The newest hundred, oldest first.")
+    replaces = serializers.ListField(
+        child=serializers.IntegerField(), help_text="The executions that were cancelled for it."
+    )
     trail = LegSerializer(many=True)
     attempts = AttemptSerializer(many=True)
     agents = AgentAtWork(many=True)
@@ -119,6 +144,8 @@ class ExecutionDetail(ExecutionSerializer):
             *ExecutionSerializer.Meta.fields,
             "position",
             "waits_for",
+            "took_in",
+            "replaces",
             "trail",
             "attempts",
             "agents",
@@ -140,7 +167,7 @@ class Deadline(Input):
 
 
 class ExecutionFilter(filters.FilterSet):
-    """Executions of an event, a trigger, about an item, by status and by what a person must do."""
+    """Executions of an event, a trigger, about an item, by status, by where it failed and by what a person must do."""
 
     event = IdFilter(field_name="event_id")
     trigger = IdFilter(field_name="trigger_id")
@@ -148,11 +175,15 @@ class ExecutionFilter(filters.FilterSet):
     workspace = IdFilter(field_name="workspace_id")
     status = filters.MultipleChoiceFilter(choices=ExecutionStatus.choices)
     attention = filters.MultipleChoiceFilter(choices=Attention.choices)
+    failure = filters.MultipleChoiceFilter(choices=FAILURES, method="failed_at")
     is_dead_lettered = filters.BooleanFilter(field_name="dead_lettered_at", lookup_expr="isnull", exclude=True)
 
     class Meta:
         model = Execution
         fields = ()
+
+    def failed_at(self, rows: QuerySet[Execution], _name: str, failures: list[str]) -> QuerySet[Execution]:
+        return failed_at(rows, failures) if failures else rows
 
 
 class ExecutionViewSet(ReadingViewSet):
@@ -236,6 +267,8 @@ def shown(detail: Detail) -> dict[str, Any]:
         **ExecutionSerializer(detail.execution).data,
         "position": detail.position,
         "waits_for": detail.waits_for,
+        "took_in": TakenInSerializer(detail.took_in, many=True).data,
+        "replaces": list(detail.replaces),
         "trail": LegSerializer(detail.legs, many=True).data,
         "attempts": AttemptSerializer(detail.attempts, many=True).data,
         "agents": AgentAtWork(detail.agents, many=True).data,

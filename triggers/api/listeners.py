@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from django.db.models import QuerySet
 from django_filters import rest_framework as filters
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -13,8 +13,9 @@ from rest_framework.response import Response
 from accounts.api.base import ReadingViewSet
 from accounts.operations import Operation
 from dct_site.kernel.rest.filters import IdFilter
-from triggers.enums import ListenerStatus, ListenerType
+from triggers.enums import Failure, ListenerStatus, ListenerType
 from triggers.models import ContextListener
+from triggers.selectors.failures import listener_failure
 from triggers.selectors.listeners import listeners_visible_to
 from triggers.services import listeners
 
@@ -24,6 +25,7 @@ class ListenerSerializer(serializers.ModelSerializer[ContextListener]):
 
     context_item_id = serializers.IntegerField(source="item_id", allow_null=True)
     last_event_at = serializers.DateTimeField(source="heard_at", allow_null=True, default=None)
+    failure = serializers.SerializerMethodField(help_text="That its connection fails; null while it does not.")
     last_known_state = serializers.DictField(source="item.state", default=None, allow_null=True)
 
     class Meta:
@@ -35,6 +37,7 @@ class ListenerSerializer(serializers.ModelSerializer[ContextListener]):
             "listener_type",
             "status",
             "status_reason",
+            "failure",
             "polling_interval_ms",
             "last_checked",
             "last_known_state",
@@ -45,6 +48,10 @@ class ListenerSerializer(serializers.ModelSerializer[ContextListener]):
             "created_at",
         )
         read_only_fields = fields
+
+    @extend_schema_field(serializers.ChoiceField(choices=Failure.choices, allow_null=True))
+    def get_failure(self, row: ContextListener) -> str | None:
+        return listener_failure(row)
 
 
 class ListenerFilter(filters.FilterSet):

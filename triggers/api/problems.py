@@ -6,25 +6,25 @@ from typing import Any
 from dct_site.kernel.rest import problems
 from dct_site.kernel.rest.problems import FieldError, Problem, in_one
 from triggers.services.attention import NotWaiting
-from triggers.services.backtest import StaleCursor
-from triggers.services.backtest_aside import Busy
-from triggers.services.backtest_wire import Broken
-from triggers.services.bulk_replay import InvalidWish, PreviewChanged
+from triggers.services.backtest.aside import Busy
+from triggers.services.backtest.slices import StaleCursor
+from triggers.services.backtest.wire import Broken
 from triggers.services.cloudevents import NotSendable, TooFast
 from triggers.services.dry_run import NothingToTry
 from triggers.services.endpoints import InvalidEndpoint
-from triggers.services.erasing import CountsChanged, InvalidSubject, StillRunning
 from triggers.services.executions import AlreadyOver, BadDeadline, NotOver
 from triggers.services.fire import CannotFire
-from triggers.services.launch_checks import CannotLaunch
+from triggers.services.keeping.erasing import CountsChanged, InvalidSubject, StillRunning
+from triggers.services.keeping.tombstones import INPUTS_PURGED, InputsPurged
+from triggers.services.launch.checks import CannotLaunch
 from triggers.services.listeners import NotPolled
 from triggers.services.own_writes import InvalidConfig
-from triggers.services.redelivery import NotReplayable
-from triggers.services.replay import CannotReplay
-from triggers.services.replay_edit import InvalidEdit
+from triggers.services.replays.bulk import InvalidWish, PreviewChanged
+from triggers.services.replays.delivery import NotReplayable
+from triggers.services.replays.edit import InvalidEdit
+from triggers.services.replays.event import CannotReplay
 from triggers.services.schedules import InvalidSchedule
 from triggers.services.standing import NotPublished
-from triggers.services.tombstones import INPUTS_PURGED, InputsPurged
 from triggers.services.validation import InvalidDocument
 from triggers.sources.cloudevents.event import NotACloudEvent
 from triggers.sources.cloudevents.http import NotTaken

@@ -14,8 +14,8 @@ from dct_site.kernel.rest.inputs import IdField, Input, ObjectField, WholeField
 from triggers.enums import RevisionChoice
 from triggers.models import Event, Replay
 from triggers.selectors.triggers import triggers_visible_to
-from triggers.services.redelivery import replay_delivery
-from triggers.services.replay import Manner, replay
+from triggers.services.replays.delivery import replay_delivery
+from triggers.services.replays.event import Manner, replay
 
 
 class Accepted(serializers.Serializer[Any]):

@@ -14,7 +14,7 @@ from dct_site.kernel.rest.etags import check_if_match
 from dct_site.kernel.rest.inputs import Input, WholeField
 from triggers.models import Retention
 from triggers.models.retention import DEFAULT_DAYS, LONGEST, SHORTEST
-from triggers.services.retention import change_retention, days_of, default_retention, retention_of
+from triggers.services.keeping.retention import change_retention, days_of, default_retention, retention_of
 
 
 class DaysSerializer(serializers.Serializer[Any]):

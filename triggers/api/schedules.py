@@ -77,6 +77,7 @@ class ScheduleSerializer(serializers.ModelSerializer[Schedule]):
             "catch_up",
             "grace_s",
             "next_at",
+            "deleted_at",
             "version",
             "created_at",
             "updated_at",
@@ -146,9 +147,10 @@ class ScheduleInput(Input):
 
 
 class SchedulePreviewInput(ScheduleInput):
-    """The settings to ask about; ``connection_id`` is the clock that the calendars belong to."""
+    """The settings to ask about; ``connection_id`` is the clock that the calendars belong to; a name says nothing."""
 
     connection_id = IdField(required=False)
+    name = LineField(max_length=200, required=False)
 
 
 class NewSchedule(SchedulePreviewInput):
@@ -183,11 +185,13 @@ class ScheduleViewSet(OperationViewSet):
     filterset_class = ScheduleFilter
     operations: ClassVar = {
         **dict.fromkeys(("list", "retrieve", "slots", "preview"), Operation.VIEW),
-        **dict.fromkeys(("create", "partial_update", "pause", "resume"), Operation.PUBLISH_TRIGGERS),
+        **dict.fromkeys(("create", "partial_update", "destroy", "pause", "resume"), Operation.PUBLISH_TRIGGERS),
     }
 
     def rows(self) -> QuerySet[Schedule]:
-        return schedules_visible_to(user=self.user)
+        """One that was deleted is in no list, and tells what became of its slots."""
+        found = schedules_visible_to(user=self.user)
+        return found if self.action in {"retrieve", "slots"} else found.filter(deleted_at=None)
 
     @extend_schema(responses=ScheduleSerializer(many=True))
     def list(self, request: Request) -> Response:  # noqa: ARG002
@@ -217,11 +221,18 @@ class ScheduleViewSet(OperationViewSet):
         schedules.change_schedule(schedule=row, by=self.actor, now=self.now, version=row.version, **wanted)
         return self.respond(self.get_object())
 
+    @extend_schema(responses={204: None})
+    def destroy(self, request: Request, pk: str) -> Response:  # noqa: ARG002
+        """Hide it with its card; nothing fires any more. Its slots and their events stay."""
+        schedules.delete_schedule(schedule=self.object_for_change(), by=self.actor, now=self.now)
+        return Response(status=204)
+
     @extend_schema(request=SchedulePreviewInput, responses=SchedulePreviewSerializer)
     @action(detail=False, methods=["post"])
     def preview(self, request: Request) -> Response:  # noqa: ARG002
         """The next five runs under settings that are not saved; refused as a save would be."""
         wanted = self.body(SchedulePreviewInput)
+        wanted.pop("name", None)
         connection = self._clock(wanted.pop("connection_id", None))
         ids = wanted.pop("calendar_ids", ())
         calendars = schedules.calendars_of(connection, ids)

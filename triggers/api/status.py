@@ -11,11 +11,14 @@ from rest_framework.response import Response
 from accounts.api.base import OperationViewSet
 from accounts.operations import Operation
 from accounts.permissions import visible
-from agents.enums import Pool
+from agents.enums import Pool, Rung
 from agents.models import Limits
 from agents.selectors.backlog import backlog
 from agents.selectors.capacity import slots
+from agents.selectors.overload import rung_at
 from agents.selectors.queue import queue
+from agents.selectors.utilisation import utilisation
+from triggers.api.metrics import UtilisationSerializer
 from triggers.enums import ListenerStatus
 from triggers.models import ContextListener, PendingDelivery
 from triggers.selectors import rates
@@ -102,10 +105,20 @@ class PauseSerializer(serializers.Serializer[Any]):
     reason = serializers.CharField()
 
 
+class OverloadSerializer(serializers.Serializer[Any]):
+    """Where DCT stands on the overload ladder, from 0 (calm) to 4 (the door is closed), since when and why."""
+
+    rung = serializers.IntegerField(min_value=0, max_value=4)
+    name = serializers.CharField()
+    since = serializers.DateTimeField(allow_null=True)
+    reason = serializers.CharField()
+
+
 class StatusSerializer(serializers.Serializer[Any]):
     """The status. ``queue`` and ``listeners`` hold what the caller may see; ``backlog`` is null in quiet times."""
 
     health = HealthSerializer()
+    overload = OverloadSerializer()
     is_paused = serializers.BooleanField()
     pauses = PauseSerializer(many=True)
     slots = SlotsSerializer(many=True)
@@ -121,16 +134,18 @@ class StatusViewSet(OperationViewSet):
 
     queryset = ContextListener.objects.all()
     serializer_class = StatusSerializer
-    operations: ClassVar = {"retrieve": Operation.VIEW}
+    operations: ClassVar = {"retrieve": Operation.VIEW, "utilisation": Operation.VIEW}
 
     @extend_schema(responses=StatusSerializer)
     def retrieve(self, request: Request) -> Response:  # noqa: ARG002
         """Health, slots, queue, listeners, rates."""
         found = health(now=self.now).as_json()
+        limits = Limits.objects.get(pk=1)
         return Response(
             {
                 "health": found if self.may(Operation.TRIAGE) else {**found, "reasons": None},
-                "is_paused": Limits.objects.get(pk=1).is_paused,
+                "overload": _overload(limits, rung_at(limits, self.now)),
+                "is_paused": limits.is_paused,
                 "pauses": PauseSerializer(pauses(user=self.user), many=True).data,
                 "slots": SlotsSerializer(slots(), many=True).data,
                 "queue": self._queue(),
@@ -140,6 +155,11 @@ class StatusViewSet(OperationViewSet):
                 "rates": rates.last_hour(user=self.user, now=self.now),
             }
         )
+
+    @extend_schema(responses=UtilisationSerializer)
+    def utilisation(self, request: Request) -> Response:  # noqa: ARG002
+        """How the agents' slots were used over the last six hours."""
+        return Response(UtilisationSerializer(utilisation(now=self.now)).data)
 
     def _queue(self) -> list[dict[str, Any]]:
         waiting = queue(now=self.now, limit=SHOWN)
@@ -169,3 +189,9 @@ class StatusViewSet(OperationViewSet):
         rows = visible(ContextListener.objects.order_by(), user=self.user)
         counted = dict(rows.values_list("status").annotate(count=Count("pk", distinct=True)))
         return {status: counted.get(status, 0) for status in ListenerStatus.values}
+
+
+def _overload(limits: Limits, rung: Rung) -> dict[str, Any]:
+    is_calm = rung == Rung.CALM
+    since, reason = (None, "") if is_calm else (limits.rung_at, limits.rung_reason)
+    return {"rung": rung, "name": rung.label, "since": since, "reason": reason}

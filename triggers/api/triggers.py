@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from accounts.operations import Operation
 from accounts.permissions import visible
 from dct_site.kernel.rest.filters import IdFilter
+from triggers.api.metrics import MetricsSerializer, WindowInput
 from triggers.api.replays import Accepted
 from triggers.api.trigger_fields import (
     DifferencesSerializer,
@@ -29,8 +30,9 @@ from triggers.api.trigger_fields import (
 )
 from triggers.api.trying import TryingActions
 from triggers.documents.priority import is_raised
-from triggers.enums import TriggerStatus
+from triggers.enums import TriggerStatus, Window
 from triggers.models import ContextListener, Trigger, TriggerListener, TriggerRevision
+from triggers.selectors.metrics import metrics_of
 from triggers.selectors.triggers import revisions_visible_to, triggers_visible_to
 from triggers.services import drafts, publishing, standing
 from triggers.services.fire import fire
@@ -70,6 +72,7 @@ class TriggerViewSet(TryingActions):
         "revisions": Operation.VIEW,
         "revision": Operation.VIEW,
         "diff": Operation.VIEW,
+        "metrics": Operation.VIEW,
         **dict.fromkeys(("create", "partial_update", "destroy", "pause", "resume", "disable"), _MANAGE),
         **dict.fromkeys(("publish", "rollback", "shadow", "activate", "test", "backtest"), _PUBLISH),
         "fire": Operation.FIRE,
@@ -203,6 +206,20 @@ class TriggerViewSet(TryingActions):
         found = {"older": older.number, "newer": newer.number}
         differences = publishing.diff_revisions(older=older, newer=newer)
         return Response(DifferencesSerializer({**found, "differences": differences}).data)
+
+    @extend_schema(
+        parameters=[OpenApiParameter("window", str, enum=Window.values, description="How far back; else a day.")],
+        responses=MetricsSerializer,
+        filters=False,
+    )
+    @action(detail=True, methods=["get"], pagination_class=None)
+    def metrics(self, request: Request, pk: str) -> Response:  # noqa: ARG002
+        """How long each leg of its executions takes, how often they succeed, and why it did not fire."""
+        row = self.get_object()
+        wanted = WindowInput(data={"window": request.query_params.get("window", Window.DAY.value)})
+        wanted.is_valid(raise_exception=True)
+        found = metrics_of(row, window=Window(wanted.validated_data["window"]), now=self.now)
+        return Response(MetricsSerializer(found).data)
 
     def _revision(self, row: Trigger, number: int) -> TriggerRevision:
         found = revisions_visible_to(user=self.user, trigger=row).filter(number=number).first()

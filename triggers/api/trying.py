@@ -20,8 +20,8 @@ from triggers.enums import Outcome, Suppression
 from triggers.models import Event, Trigger
 from triggers.selectors.events import events_heard_by, events_visible_to, meant_for
 from triggers.selectors.triggers import revisions_visible_to
-from triggers.services.backtest_aside import aside
-from triggers.services.backtest_progress import Slice
+from triggers.services.backtest.aside import aside
+from triggers.services.backtest.progress import Slice
 from triggers.services.dry_run import MOST, Tried, try_on_events, try_on_payload
 
 DEFAULT_LAST = 20
@@ -129,6 +129,7 @@ class QueueingSerializer(serializers.Serializer[Any]):
     left_out = serializers.IntegerField(help_text="Its overlap or its full queue would have asked for no run.")
     joined = serializers.IntegerField(help_text="One that waited would have taken the event in.")
     displaced = serializers.IntegerField(help_text="Would have given way to a later one while it waited.")
+    replaced = serializers.IntegerField(help_text="Would have been cancelled at work by a later one.")
     median_s = serializers.FloatField()
     longest_s = serializers.FloatField()
 
@@ -156,6 +157,10 @@ class BacktestAnswer(serializers.Serializer[Any]):
     undecided = serializers.IntegerField(source="progress.undecided", help_text="It could not tell.")
     silences = serializers.IntegerField(
         source="progress.silences", help_text="Of those that fire, so many because the time of a watch was up."
+    )
+    taken_in = serializers.IntegerField(
+        source="progress.taken_in",
+        help_text="Of those that fire, so many would have joined a run that waits: debounce, batch, cooldown.",
     )
     unwatched = serializers.IntegerField(
         source="progress.unwatched", help_text="Events that would have armed one watch more than a trigger may have."

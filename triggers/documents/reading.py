@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import TextChoices
 
-from triggers.enums import CooldownPolicy, LatePolicy, OverlapPolicy, QueuePolicy
+from triggers.enums import BatchBy, CooldownPolicy, LatePolicy, OverlapPolicy, QueuePolicy
 from workspaces.enums import DeployMode
 
 DEFAULT_PRIORITY = 5
@@ -26,12 +26,22 @@ class ListenerPart:
     polling_interval_ms: int | None
 
 
+_UNBOUND = frozenset({OverlapPolicy.ALLOW, OverlapPolicy.QUEUE})
+_DELAYING = frozenset({CooldownPolicy.DELAY, CooldownPolicy.COALESCE})
+_IN_TURN = frozenset({OverlapPolicy.QUEUE, OverlapPolicy.CANCEL_RUNNING})
+
+
 @dataclass(frozen=True)
 class LimitsPart:
     """How often, how many at once, how long. Seconds; None is "no limit"."""
 
     cooldown_s: int = 0
     cooldown_policy: CooldownPolicy = CooldownPolicy.SKIP
+    debounce_s: int | None = None
+    debounce_max_s: int | None = None
+    batch_size: int | None = None
+    batch_s: int | None = None
+    batch_by: BatchBy = BatchBy.ITEM
     rate_limit: int | None = None
     rate_window_s: int = 3600
     storm_limit: int | None = None
@@ -59,7 +69,33 @@ class LimitsPart:
     @property
     def is_bounded(self) -> bool:
         """Whether what it has under way already says something about its next run."""
-        return self.max_queued is not None or self.overlap != OverlapPolicy.ALLOW
+        return self.max_queued is not None or self.overlap not in _UNBOUND or self.gathers
+
+    @property
+    def gathers(self) -> bool:
+        """Whether its runs wait, and take events in meanwhile."""
+        coalesces = bool(self.cooldown_s) and self.cooldown_policy == CooldownPolicy.COALESCE
+        return bool(self.debounce_s or self.batch_s) or coalesces
+
+    @property
+    def gathers_always(self) -> bool:
+        """Whether every run of it does, within a cooldown or not."""
+        return bool(self.debounce_s or self.batch_s)
+
+    @property
+    def gathers_all(self) -> bool:
+        """Whether one run gathers the events of all items."""
+        return bool(self.batch_s) and self.batch_by == BatchBy.TRIGGER
+
+    @property
+    def delays(self) -> bool:
+        """Whether a match within the cooldown waits for its end."""
+        return self.cooldown_policy in _DELAYING
+
+    @property
+    def goes_in_turn(self) -> bool:
+        """Whether a run begins only when what the trigger began for its item before has ended."""
+        return self.overlap in _IN_TURN
 
     @property
     def expires(self) -> timedelta:
@@ -69,6 +105,7 @@ class LimitsPart:
 
 _POLICIES: Mapping[str, type[TextChoices]] = {
     "cooldown_policy": CooldownPolicy,
+    "batch_by": BatchBy,
     "overlap": OverlapPolicy,
     "queue_policy": QueuePolicy,
     "late": LatePolicy,

@@ -8,14 +8,16 @@ from jsonschema import Draft202012Validator, ValidationError
 
 from agents.enums import Strategy
 from deliverables.enums import DeliverableKind
+from deliverables.rules import formats, schemas
 from triggers.conditions import patterns
 from triggers.conditions.schema import Problem
 from triggers.conditions.schema import validate as validate_conditions
-from triggers.enums import CooldownPolicy, LatePolicy, ListenerType, OverlapPolicy, QueuePolicy
+from triggers.documents.waiting import waiting_problems
+from triggers.enums import BatchBy, CooldownPolicy, LatePolicy, ListenerType, OverlapPolicy, QueuePolicy
 from workspaces.enums import ContextRefreshMode, DeployMode
 
 MAX_DOCUMENT_BYTES = 512 * 1024
-YEAR_S = 365 * 86_400
+DAY_S, WEEK_S, YEAR_S = 86_400, 7 * 86_400, 365 * 86_400
 
 
 def _object(properties: dict[str, Any], *required: str) -> dict[str, Any]:
@@ -36,6 +38,7 @@ def _text(minimum: int, maximum: int) -> dict[str, Any]:
 
 
 _ID = _whole(1, 2**63 - 1, nullable=True)
+_NAMES = {"type": "array", "minItems": 1, "maxItems": 50, "items": _text(1, 200)}
 
 SCHEMA: dict[str, Any] = _object(
     {
@@ -85,6 +88,11 @@ SCHEMA: dict[str, Any] = _object(
                             "min_size": _whole(0, 2**40, nullable=True),
                             "max_size": _whole(0, 2**40, nullable=True),
                             "pattern": {**_text(0, 500), "type": ["string", "null"]},
+                            "forbidden_pattern": {**_text(0, 500), "type": ["string", "null"]},
+                            "format": {"enum": list(formats.Format)},
+                            "schema": {"type": "object"},
+                            "columns": _NAMES,
+                            "sections": _NAMES,
                         }
                     ),
                     "deadline_s": _whole(1, YEAR_S, nullable=True),
@@ -98,6 +106,11 @@ SCHEMA: dict[str, Any] = _object(
             {
                 "cooldown_s": _whole(0, YEAR_S, nullable=True),
                 "cooldown_policy": {"enum": CooldownPolicy.values},
+                "debounce_s": _whole(1, DAY_S, nullable=True),
+                "debounce_max_s": _whole(1, WEEK_S, nullable=True),
+                "batch_size": _whole(2, 1_000, nullable=True),
+                "batch_s": _whole(1, WEEK_S, nullable=True),
+                "batch_by": {"enum": BatchBy.values},
                 "rate_limit": _whole(1, 1_000, nullable=True),
                 "rate_window_s": _whole(1, YEAR_S, nullable=True),
                 "storm_limit": _whole(1, 1_000, nullable=True),
@@ -205,8 +218,8 @@ def _deliverable_problems(document: Mapping[str, Any]) -> Iterator[Problem]:
 
 # A limit, and one that it may not exceed: it could never be reached.
 _WITHIN = (
-    ("max_per_hour", "max_per_day", "it begins at most {most} runs a day"),
-    ("max_concurrent_per_item", "max_concurrent", "it has at most {most} runs at once"),
+    ("max_per_hour", "max_per_day", "so many of its runs may begin within a day: {most}"),
+    ("max_concurrent_per_item", "max_concurrent", "so many of its runs are there at once: {most}"),
 )
 
 
@@ -217,17 +230,25 @@ def _limit_problems(document: Mapping[str, Any]) -> Iterator[Problem]:
         if value is not None and most is not None and value > most:
             told = f"limits.{name} is {value}, and {words.format(most=most)} (limits.{other})."
             yield Problem(f"limits.{name}", "out_of_range", f"{told} Lower it, or raise the other.")
+    yield from waiting_problems(limits)
 
 
 def _rule_problems(rules: Mapping[str, Any], path: str) -> Iterator[Problem]:
-    smallest, largest, pattern = rules.get("min_size"), rules.get("max_size"), rules.get("pattern")
+    smallest, largest = rules.get("min_size"), rules.get("max_size")
     if smallest is not None and largest is not None and smallest > largest:
         yield Problem(f"{path}.max_size", "out_of_range", f"{path}.max_size is smaller than min_size.")
-    if pattern:
+    for name in ("pattern", "forbidden_pattern"):
         try:
-            patterns.check_pattern(pattern)
+            patterns.check_pattern(rules.get(name) or "")
         except patterns.PatternError as wrong:
-            yield Problem(f"{path}.pattern", "bad_pattern", f"{path}.pattern {wrong}")
+            yield Problem(f"{path}.{name}", "bad_pattern", f"{path}.{name} {wrong}")
+    kind = formats.KINDS[formats.Format(rules["format"])] if rules.get("format") else None
+    for name in formats.OPTIONS:
+        if name in rules and (kind is None or kind.option != name):
+            where = " or ".join(f"`{one}`" for one, other in formats.KINDS.items() if other.option == name)
+            yield Problem(f"{path}.{name}", "not_with", f"{path}.{name} goes with the format {where} only.")
+    if wrong_schema := schemas.problem_of_schema(rules["schema"]) if "schema" in rules else "":
+        yield Problem(f"{path}.schema", "bad_schema", f"{path}.schema {wrong_schema}.")
 
 
 def _is_inside(target: str) -> bool:

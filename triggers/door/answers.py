@@ -64,6 +64,13 @@ def disk_full() -> Problem:
     )
 
 
+def overloaded() -> Problem:
+    detail = "DCT has more to do than it can: send it again later."
+    return Problem(
+        HTTPStatus.SERVICE_UNAVAILABLE, "overloaded", detail, leaves_a_body=True, retry_after="30", connection="close"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What a sender is told, before it is anybody's protocol. ``leaves_a_body`` as of Problem."""

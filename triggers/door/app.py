@@ -1,19 +1,21 @@
 """The door's ASGI application: ``POST /hooks/{path}``.
 
-In this order: known endpoint, size, rate, disk, room, body, signature, safe JSON, commit. Whatever goes wrong before
-the signature holds costs no commit; 202 is sent after the commit and never before.
+In this order: known endpoint, size, rate, disk, overload, room, body, signature, safe JSON, commit. Whatever goes wrong
+before the signature holds costs no commit; 202 is sent after the commit and never before.
 """
 
 import time
 from collections.abc import Callable, Iterable, MutableMapping
-from datetime import UTC, datetime
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
 import structlog
 
 from dct_site.kernel import safe_json
+from dct_site.kernel.clock import utcnow
 from dct_site.kernel.rates import Rates
+from triggers.door import ladder
 from triggers.door.answers import (
     Answer,
     Problem,
@@ -22,12 +24,13 @@ from triggers.door.answers import (
     answer_to,
     disk_full,
     not_found,
+    overloaded,
     send,
     unavailable,
     wrong_key,
 )
 from triggers.door.endpoints import Endpoint, Endpoints, Snapshot, Unreadable
-from triggers.door.limits import Budget, Disk
+from triggers.door.limits import Budget, Lookout
 from triggers.door.rejections import KEEP_BYTES, Rejections
 from triggers.door.requests import (
     Arriving,
@@ -58,10 +61,6 @@ BYTES_IN_FLIGHT = 64 * 1024 * 1024
 log = structlog.get_logger(__name__)
 
 
-def utcnow() -> datetime:
-    return datetime.now(UTC)
-
-
 class Door:
     """Accepts webhooks. One per event loop; it opens itself with the first request and must be closed."""
 
@@ -72,6 +71,7 @@ class Door:
         body_deadline_s: float = BODY_DEADLINE_S,
         bytes_in_flight: int = BYTES_IN_FLIGHT,
         has_room: Callable[[], bool] = files.room_for_intake,
+        is_open: Callable[[], bool] = ladder.is_open,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.endpoints = Endpoints()
@@ -80,7 +80,8 @@ class Door:
         self._body_deadline_s = body_deadline_s
         self._budget = Budget(bytes_in_flight)
         self._rates = Rates()
-        self._disk = Disk(has_room)
+        self._disk = Lookout(has_room)
+        self._ladder = Lookout(is_open, patience_s=0.05)
         self._writer: Writer | None = None
         self._rejections: Rejections | None = None
 
@@ -141,6 +142,8 @@ class Door:
         length = self._admit(endpoint, headers)
         if await self._disk.is_full():
             raise disk_full()
+        if await self._ladder.is_full():
+            raise overloaded()
         # A body of unknown length takes its bytes as they arrive.
         reserved = length or 0
         if not self._budget.reserve(reserved):

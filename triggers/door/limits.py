@@ -1,4 +1,4 @@
-"""What keeps senders from using up memory and disk: a budget of bytes in flight, and a look at the disk."""
+"""What keeps senders from using up memory and disk: a budget of bytes in flight, a look at the disk and the load."""
 
 import asyncio
 import time
@@ -23,9 +23,10 @@ class Budget:
         self.used -= count
 
 
-class Disk:
-    """Whether the disk has room for more. ``has_room`` is asked in a thread, at most once in ``look_every_s``: a volume
-    that hangs must not hold up the event loop, and whoever asks meanwhile goes by the last answer.
+class Lookout:
+    """Whether there is room for more: on the disk, on the ladder of overload. ``has_room`` is asked in a thread, at
+    most once in ``look_every_s``: a volume that hangs must not hold up the event loop, and whoever asks meanwhile goes
+    by the last answer.
     """
 
     def __init__(self, has_room: Callable[[], bool], look_every_s: float = 1.0, patience_s: float = 0.5) -> None:

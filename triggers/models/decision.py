@@ -41,6 +41,11 @@ class Decision(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["trigger", "-id"], name="decision_by_trigger"),
             models.Index(fields=["at"], condition=Q(purged_at=None), name="decision_kept"),
+            models.Index(
+                fields=["trigger", "at", "suppressed_by"],
+                condition=Q(outcome="suppressed"),
+                name="decision_suppressed_lately",
+            ),
         ]
 
     def __str__(self) -> str:

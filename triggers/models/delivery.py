@@ -78,6 +78,9 @@ class DeliveryOutcome(models.Model):
     event_count = models.PositiveIntegerField(default=0)
     decided_at = models.DateTimeField()
 
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["decided_at"], condition=Q(status="error"), name="outcome_error")]
+
     def __str__(self) -> str:
         return f"delivery {self.delivery_id}: {self.status}"
 

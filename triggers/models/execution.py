@@ -15,7 +15,8 @@ from workspaces.models import Workspace
 
 class Execution(models.Model):
     """Exists only if it is to run. ``starting`` is under a lease (``lease_owner``, ``lease_until``, fenced by
-    ``epoch``).
+    ``epoch``). ``event_count`` is how many events it is about: the one that began it and those that it took in while
+    it waited. One that a newer event cancelled names what took its place.
     """
 
     MOVES: ClassVar[Machine] = EXECUTION_MOVES
@@ -23,6 +24,8 @@ class Execution(models.Model):
     trigger = models.ForeignKey(Trigger, on_delete=models.PROTECT, related_name="executions")
     revision = models.ForeignKey(TriggerRevision, on_delete=models.PROTECT, related_name="+")
     event = models.ForeignKey(Event, on_delete=models.PROTECT, related_name="executions")
+    event_count = models.PositiveIntegerField(default=1, db_default=1)
+    replaced_by = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="replaces")
     item_id_at_start = models.BigIntegerField(null=True)
     start = models.OneToOneField(StartRequest, on_delete=models.PROTECT, null=True, related_name="+")
     workspace = models.ForeignKey(
@@ -62,6 +65,13 @@ class Execution(models.Model):
                 fields=["trigger"],
                 condition=Q(status__in=["queued", "starting", "running", "verifying", "needs_attention"]),
                 name="execution_under_way",
+            ),
+            # What ended lately, of everything and of a trigger: health and metrics read these, no more.
+            models.Index(fields=["ended_at", "status"], condition=Q(ended_at__isnull=False), name="execution_ended"),
+            models.Index(
+                fields=["trigger", "ended_at", "status"],
+                condition=Q(ended_at__isnull=False),
+                name="execution_ended_of_trigger",
             ),
             models.Index(fields=["lease_until"], condition=Q(status="starting"), name="execution_to_launch"),
             models.Index(

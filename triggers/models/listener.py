@@ -33,6 +33,12 @@ class ContextListener(models.Model):
     failures = models.PositiveIntegerField(default=0)
     claimed_by = models.CharField(max_length=100, blank=True)
     claimed_until = models.DateTimeField(null=True, blank=True)
+    next_look_at = models.DateTimeField(null=True, blank=True, help_text="When it is next looked at for silence.")
+    known_since = models.DateTimeField(null=True, blank=True, help_text="Since when its pauses are known.")
+    known_until = models.DateTimeField(null=True, blank=True, help_text="The last event whose pause is known.")
+    longest_pause_s = models.FloatField(
+        default=0, db_default=0, help_text="The longest time between two events; halves in two weeks."
+    )
     version = models.PositiveIntegerField(default=1)
     created_at = models.DateTimeField()
 
@@ -45,7 +51,8 @@ class ContextListener(models.Model):
             models.CheckConstraint(condition=Q(status__in=ListenerStatus.values), name="listener_status_known"),
         ]
         indexes: ClassVar = [
-            models.Index(fields=["next_due_at"], condition=Q(next_due_at__isnull=False), name="listener_due")
+            models.Index(fields=["next_due_at"], condition=Q(next_due_at__isnull=False), name="listener_due"),
+            models.Index(fields=["next_look_at"], condition=~Q(listener_type="schedule"), name="listener_to_look_at"),
         ]
 
     def __str__(self) -> str:

@@ -15,7 +15,7 @@ from triggers.models.trigger import Trigger
 class BulkReplay(models.Model):
     """A window of events, or of refused deliveries, that is replayed at its own pace.
 
-    ``filters`` are those of the preview (``triggers.services.bulk_replay.Wish``). Of the rows from ``first_id`` to
+    ``filters`` are those of the preview (``triggers.services.replays.bulk.Wish``). Of the rows from ``first_id`` to
     ``last_id`` all up to ``after_id`` are done: ``replayed`` came in again, ``skipped`` did not, ``skips`` says why
     ({code: how many}). ``concurrency``: at most so many of them are under way at once.
     """

@@ -31,7 +31,7 @@ class Retention(models.Model):
     tell repeats.
 
     Of that row ``swept_at`` is when the clock last found nothing more to take away, ``cleared_at`` when it last found
-    no tombstone to delete, and ``clearing`` how far a round of that is (``triggers.services.clearing``).
+    no tombstone to delete, and ``clearing`` how far a round of that is (``triggers.services.keeping.clearing``).
     """
 
     connection = models.OneToOneField(

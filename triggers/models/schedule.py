@@ -52,6 +52,9 @@ class Schedule(models.Model):
     mark_at = models.DateTimeField()
     mark_key = models.CharField(max_length=32, blank=True)
     next_at = models.DateTimeField(null=True, blank=True)
+    deleted_at = models.DateTimeField(
+        null=True, blank=True, help_text="Hidden, and fires no more; its slots and their events stay."
+    )
     version = models.PositiveIntegerField(default=1)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
@@ -63,6 +66,7 @@ class Schedule(models.Model):
                 condition=(~Q(cron="") & Q(every_s=None)) | (Q(cron="") & Q(every_s__isnull=False)),
                 name="schedule_cron_or_interval",
             ),
+            models.CheckConstraint(condition=Q(deleted_at=None) | Q(next_at=None), name="schedule_deleted_is_not_due"),
             models.CheckConstraint(condition=Q(misfire__in=MisfirePolicy.values), name="schedule_misfire_known"),
         ]
         indexes: ClassVar = [

@@ -10,13 +10,18 @@ from accounts.models import Connection
 from accounts.operations import Operation
 from accounts.permissions import Person, visible
 from triggers.enums import Origin
-from triggers.models import Delivery, Event
+from triggers.models import Delivery, Event, Replay
 from workspaces.models import ItemState
 
 
 def events_visible_to(*, user: Person, operation: Operation = Operation.VIEW) -> QuerySet[Event]:
     """Events inherit from their item and from its connection."""
     return visible(Event.objects.select_related("connection", "item", "item__parent"), user=user, operation=operation)
+
+
+def came_of_bulk(bulk_id: int) -> Q:
+    """The events that a bulk replay let come in again."""
+    return Q(delivery_id__in=Replay.objects.filter(bulk=bulk_id).values("delivery_id"))
 
 
 def deliveries_visible_to(*, user: Person) -> QuerySet[Delivery]:

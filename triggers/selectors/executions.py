@@ -11,13 +11,19 @@ from accounts.permissions import Person, visible
 from agents.models import Agent
 from agents.selectors.queue import waiting
 from deliverables.models import Check, Deliverable
-from triggers.models import Attempt, Execution, ExecutionStep
+from triggers.enums import FiringRole
+from triggers.models import Attempt, Execution, ExecutionStep, Firing
 from triggers.selectors.trail import Leg, trail_of
+
+MOST_TAKEN_IN = 100
 
 
 @dataclass(frozen=True)
 class Detail:
-    """One execution with what belongs to it. ``position`` and ``waits_for`` are set while it waits for a start."""
+    """One execution with what belongs to it. ``position`` and ``waits_for`` are set while it waits for a start;
+    ``took_in`` are the newest MOST_TAKEN_IN events that joined it, oldest first, ``replaces`` the ids of executions
+    that it cancelled.
+    """
 
     execution: Execution
     legs: Sequence[Leg]
@@ -27,6 +33,8 @@ class Detail:
     attempts: Sequence[Attempt]
     agents: Sequence[Agent]
     deliverables: Sequence[Deliverable]
+    took_in: Sequence[Firing]
+    replaces: Sequence[int]
 
 
 def executions_visible_to(*, user: Person, operation: Operation = Operation.VIEW) -> QuerySet[Execution]:
@@ -48,5 +56,14 @@ def detail_of(execution: Execution, *, now: datetime) -> Detail:
         steps=list(execution.steps.all()),
         attempts=list(execution.attempts.all()),
         agents=list(Agent.objects.filter(**owned).select_related("profile").order_by("id")),
+        took_in=_took_in(execution),
+        replaces=list(execution.replaces.order_by("id").values_list("id", flat=True)),
         deliverables=list(Deliverable.objects.filter(**owned).prefetch_related(checks)),
     )
+
+
+def _took_in(execution: Execution) -> list[Firing]:
+    if execution.event_count == 1:
+        return []
+    joined = Firing.objects.filter(execution=execution).exclude(role=FiringRole.PRIMARY).order_by("-event_id")
+    return list(joined[:MOST_TAKEN_IN])[::-1]

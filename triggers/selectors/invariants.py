@@ -168,6 +168,12 @@ def _admitted_without_a_slot(_: datetime) -> "QuerySet[Any]":
     return StartRequest.objects.filter(~Exists(held), status=StartStatus.ADMITTED)
 
 
+def _beside_another_in_turn(_: datetime) -> "QuerySet[Any]":
+    admitted = StartRequest.objects.filter(status=StartStatus.ADMITTED, is_in_turn=True)
+    same = {name: OuterRef(name) for name in ("kind", "concurrency_key", "item_key")}
+    return admitted.filter(Exists(admitted.filter(**same, subject_id__lt=OuterRef("subject_id"))))
+
+
 def _nothing(_: datetime) -> "QuerySet[Any]":
     return Workspace.objects.none()
 
@@ -216,4 +222,8 @@ INVARIANTS: Sequence[Invariant] = (
     Invariant("not_started", "agents with a slot are started by nobody", _ENGINE, "agents", _not_started),
     Invariant("orphan_slot", "slots are held for what has ended", _REPORT, "limits", _orphan_slots),
     Invariant("no_slot", "admitted starts hold no slot", _REPORT, "limits", _admitted_without_a_slot, is_quick=False),
+    Invariant(
+        "two_in_turn", "admitted starts run beside another one that they should come after", _REPORT, "limits",
+        _beside_another_in_turn, is_quick=False,
+    ),
 )  # fmt: skip

@@ -4,7 +4,7 @@ from django.db.models import QuerySet
 
 from accounts.operations import Operation
 from accounts.permissions import Person, visible
-from triggers.models import Schedule, SkipCalendar
+from triggers.models import ContextListener, Schedule, SkipCalendar, Trigger
 
 
 def schedules_visible_to(*, user: Person, operation: Operation = Operation.VIEW) -> QuerySet[Schedule]:
@@ -16,3 +16,8 @@ def schedules_visible_to(*, user: Person, operation: Operation = Operation.VIEW)
 def calendars_visible_to(*, user: Person, operation: Operation = Operation.VIEW) -> QuerySet[SkipCalendar]:
     """Every calendar within reach, with its clock."""
     return visible(SkipCalendar.objects.select_related("connection"), user=user, operation=operation)
+
+
+def triggers_listening_to(*, listener: ContextListener, user: Person) -> QuerySet[Trigger]:
+    """Who hears it now, as far as the person may see them, by name."""
+    return visible(Trigger.objects.filter(listeners=listener, deleted_at=None), user=user).order_by("name", "pk")

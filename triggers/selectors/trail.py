@@ -6,8 +6,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypedDict
 
-from triggers.enums import Attention, ExecutionStatus, StepName, StepStatus
-from triggers.models import Execution, ExecutionStep
+from triggers.enums import Attention, ExecutionStatus, Origin, StepName, StepStatus
+from triggers.models import Event, Execution, ExecutionStep
+
+LEGS = ("Noticed", "Decided", "Waited", "Prepared", "Agent at work", "Proven")
 
 
 class LegState(StrEnum):
@@ -57,20 +59,33 @@ _ASKED_AT = {
 }
 
 
+def began_at(*, origin: str, time: datetime, accepted_at: datetime) -> datetime:
+    """When what an event tells of began to ask for an answer: as it changed outside, or, of a replay, when it was asked
+    again.
+    """
+    return accepted_at if origin == Origin.REPLAY else min(time, accepted_at)
+
+
+def asked_since(event: Event) -> datetime:
+    """``began_at`` of an event."""
+    return began_at(origin=event.origin, time=event.time, accepted_at=event.accepted_at)
+
+
 def trail_of(execution: Execution, *, now: datetime) -> list[Leg]:
     """The six legs in order. Reads the execution's event and steps (prefetch them for lists)."""
     steps = {StepName(step.name): step for step in execution.steps.all()}
     event = execution.event
-    noticed = _Span(event.time, max(event.time, event.accepted_at))
+    noticed = _Span(asked_since(event), event.accepted_at)
     decided = _Span(event.accepted_at, event.decided_at)
     waited = _Span(execution.queued_at, execution.started_at or execution.ended_at)
+    work = steps.get(StepName.WORK)
     legs = [
         _leg("Noticed", LegState.DONE, noticed.ms(now)),
         _leg("Decided", LegState.DONE, decided.ms(now)),
         _leg("Waited", _waited(execution), waited.ms(now)),
         _prepared(steps, now),
-        _of_step("Agent at work", steps.get(StepName.WORK), now),
-        _of_step("Proven", steps.get(StepName.VERIFY), now),
+        _of_step("Agent at work", work, now),
+        _of_step("Proven", steps.get(StepName.VERIFY), now, since=work.ended_at if work else None),
     ]
     asked_at = _ASKED_AT.get(Attention(execution.attention)) if execution.attention else None
     return [_leg(leg["name"], LegState.PERSON, leg["ms"]) if leg["name"] == asked_at else leg for leg in legs]
@@ -100,7 +115,9 @@ def _prepared(steps: Mapping[StepName, ExecutionStep], now: datetime) -> Leg:
     return _leg("Prepared", state, _Span(began, None if state == LegState.LIVE else ended).ms(now), note)
 
 
-def _of_step(name: str, step: ExecutionStep | None, now: datetime) -> Leg:
-    if step is None:
+def _of_step(name: str, step: ExecutionStep | None, now: datetime, *, since: datetime | None = None) -> Leg:
+    """A step keeps the time of its first beginning; where the agent was sent back it counts ``since`` it was done."""
+    if step is None or step.status == StepStatus.PENDING:
         return _leg(name, LegState.TODO, None)
-    return _leg(name, _OF_STEP[StepStatus(step.status)], _Span(step.started_at, step.ended_at).ms(now), step.error)
+    began = max(step.started_at, since) if step.started_at and since else step.started_at
+    return _leg(name, _OF_STEP[StepStatus(step.status)], _Span(began, step.ended_at).ms(now), step.error)

@@ -20,7 +20,7 @@ from triggers.services import ends, steps
 from triggers.services.execution_moves import go
 from triggers.services.execution_start import work_time
 from triggers.services.executions import locked
-from triggers.services.launch_checks import profile_of
+from triggers.services.launch.checks import profile_of
 from workspaces.enums import WorkspaceStatus
 from workspaces.services import lifecycle
 

@@ -23,7 +23,7 @@ from triggers.schedules.settings import FIELDS
 from triggers.schedules.slots import Mark
 from triggers.services import generation
 from triggers.services.intake import Incoming, accept
-from triggers.services.retention import connections_by_days
+from triggers.services.keeping.retention import connections_by_days
 from triggers.services.schedules import plan_of
 from triggers.sources.schedule.body import SlotBody
 from workspaces.enums import TrustTier

@@ -11,7 +11,7 @@ from accounts.enums import Source
 from accounts.models import Connection
 from accounts.services import audit
 from agents.selectors.gate import connection_key
-from agents.services.admission import lock_capacity, unpark
+from agents.services.admission import lock_capacity, tell_pause, unpark
 from agents.services.values import InvalidValue
 from dct_site.kernel.edits import edit
 from triggers.conditions.schema import Problem
@@ -62,6 +62,8 @@ def change_connection(
             after = {**changed, **told}
             audit.record(by=by, action="connection.changed", obj=connection, now=now, before=before, after=after)
             unpark(key=connection_key(connection.pk), now=now)
+        if "is_paused" in changed:
+            tell_pause(is_paused=connection.is_paused, by=by, now=now, connection_id=connection.pk)
         if password:
             mailboxes.change_password(connection=connection, password=password, by=by, now=now)
     return connection

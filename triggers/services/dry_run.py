@@ -14,11 +14,11 @@ from triggers.conditions.verdict import Node, Verdict
 from triggers.documents import read
 from triggers.enums import Origin, Outcome, TriggerStatus
 from triggers.models import Delivery, Event, Trigger
-from triggers.services.decide_answers import Answer
-from triggers.services.decide_past import is_counted
-from triggers.services.decide_plan import Plan, prepare
+from triggers.services.decide.answers import Answer
+from triggers.services.decide.past import is_counted
+from triggers.services.decide.plan import Plan, prepare
 from triggers.services.matching import Candidate
-from triggers.services.replay import order_of
+from triggers.services.replays.event import order_of
 from triggers.services.validation import InvalidDocument, document_problems
 from workspaces.enums import TrustTier
 

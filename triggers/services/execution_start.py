@@ -32,8 +32,10 @@ def start_key(trigger_id: int) -> str:
     return f"trigger:{trigger_id}"
 
 
-def asked_by(execution: Execution, *, limits: LimitsPart, connection_id: int) -> dict[str, Any]:
-    """What the start of an execution says of its keys and limits, for a ``StartRequest`` of it."""
+def asked_by(execution: Execution, *, limits: LimitsPart, connection_id: int, is_apart: bool = False) -> dict[str, Any]:
+    """What the start of an execution says of its keys and limits, for a ``StartRequest`` of it. ``is_apart``: it waits
+    for a review that somebody asked for, and nobody waits for it.
+    """
     item_id = execution.item_id_at_start
     return {
         "concurrency_key": start_key(execution.trigger_id),
@@ -43,6 +45,7 @@ def asked_by(execution: Execution, *, limits: LimitsPart, connection_id: int) ->
         "item_key": item_key(item_id) if item_id is not None else "",
         "item_limit": limits.max_concurrent_per_item if item_id is not None else None,
         "connection_key": connection_key(connection_id),
+        "is_in_turn": limits.goes_in_turn and not is_apart,
         "refs": {**execution.journal_refs(), "connection": connection_id},
     }
 

@@ -11,7 +11,7 @@ from triggers.enums import ExecutionStatus
 from triggers.models import Execution
 from triggers.services import ends
 from triggers.services.intake import Receipt
-from triggers.services.replay import replay
+from triggers.services.replays.event import replay
 from triggers.services.slots import give_back_everything
 
 
@@ -47,10 +47,13 @@ def locked(execution: Execution) -> Execution:
     return row
 
 
-def cancel(*, execution: Execution, by: Actor, now: datetime, reason: str = "") -> Execution:
+def cancel(
+    *, execution: Execution, by: Actor, now: datetime, reason: str = "", replaced_by: Execution | None = None
+) -> Execution:
     """End it wherever it is: a queued one leaves the queue, a running one's agents are stopped with all they started.
 
-    Raises AlreadyOver. Its slots are given back when the last process has ended.
+    ``replaced_by`` is what takes its place, where something does. Raises AlreadyOver. Its slots are given back when the
+    last process has ended.
     """
     told = reason.strip() or f"Cancelled by {by.label}."
     with transaction.atomic():
@@ -60,14 +63,15 @@ def cancel(*, execution: Execution, by: Actor, now: datetime, reason: str = "") 
         before = row.status
         if before == ExecutionStatus.QUEUED:
             give_back_everything(row, reason=told, now=now, by=by.label)
-        ends.end(row, ExecutionStatus.CANCELLED, reason=told, now=now, by=by)
+        links = {"replaced_by": replaced_by} if replaced_by is not None else {}
+        ends.end(row, ExecutionStatus.CANCELLED, reason=told, now=now, by=by, **links)
         audit.record(
             by=by,
             action="execution.cancelled",
             obj=row,
             now=now,
             before={"status": before},
-            after={"status": row.status, "reason": told},
+            after={"status": row.status, "reason": told, **{name: link.pk for name, link in links.items()}},
         )
     return row
 

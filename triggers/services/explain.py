@@ -26,8 +26,8 @@ from triggers.selectors.standings import (
 )
 from triggers.selectors.watches import watches_of_event
 from triggers.services.judge import event_facts, judge
+from triggers.services.keeping.tombstones import gone_since
 from triggers.services.matching import listens
-from triggers.services.tombstones import gone_since
 from workspaces.models import ItemState
 
 

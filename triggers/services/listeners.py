@@ -47,14 +47,25 @@ class Health:
 
 
 def after_success(
-    *, row: ContextListener, took_s: Sequence[float], has_more: bool, now: datetime, luck: float | None = None
+    *,
+    row: ContextListener,
+    took_s: Sequence[float],
+    has_more: bool,
+    now: datetime,
+    slower: float = 1.0,
+    luck: float | None = None,
 ) -> Health:
-    """Healthy, or degraded where polls have become slow. ``took_s``: the last polls' seconds, newest last."""
+    """Healthy, or degraded where polls have become slow. ``took_s``: the last polls' seconds, newest last; ``slower``:
+    by how much the next one waits longer, under overload.
+    """
     slow = sum(1 for seconds in took_s[-SLOW_OF[1] :] if seconds > SLOW_S)
-    due = now if has_more else now + timedelta(milliseconds=row.polling_interval_ms * _spread(0.1, luck))
+    wait = timedelta(milliseconds=row.polling_interval_ms * _spread(0.1, luck)) * slower
+    due = now if has_more and slower <= 1 else now + wait
     if slow >= SLOW_OF[0]:
         reason = f"{slow} of the last {len(took_s[-SLOW_OF[1] :])} polls took longer than {SLOW_S:.0f} seconds."
         return Health(ListenerStatus.DEGRADED, reason, 0, due)
+    if row.status == ListenerStatus.SILENT:  # the poll goes well; that nothing comes of it is another matter
+        return Health(ListenerStatus.SILENT, row.status_reason, 0, due)
     return Health(ListenerStatus.HEALTHY, "", 0, due)
 
 
@@ -148,7 +159,7 @@ def resume_listener(*, listener: ContextListener, by: Actor, now: datetime) -> C
             failures=0,
             next_due_at=now if listener.listener_type not in UNPOLLED else None,
         )
-        Schedule.objects.filter(listener=listener).update(next_at=now)
+        Schedule.objects.filter(listener=listener, deleted_at=None).update(next_at=now)
         audit.record(by=by, action="listener.resumed", obj=listener, now=now)
         for topic in (Topic.POLL, Topic.CLOCK):
             poke_on_commit(topic)

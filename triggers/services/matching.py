@@ -26,7 +26,7 @@ from triggers.matching.live import LiveIndex, State
 from triggers.models import Trigger, TriggerListener, TriggerRevision, TriggerStanding
 from triggers.selectors.standings import ASKED
 from triggers.services import generation
-from triggers.services.decide_sql import asked_triggers
+from triggers.services.decide.sql import asked_triggers
 
 log = structlog.get_logger(__name__)
 

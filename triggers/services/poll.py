@@ -17,7 +17,11 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from accounts.models import Secret
+from agents.enums import Rung
+from agents.ladder import POLLS_SLOWER
+from agents.selectors.overload import rung_now
 from dct_site.kernel import wake
+from dct_site.kernel.about import about
 from dct_site.kernel.crashpoints import crashpoint
 from dct_site.kernel.crypto import WrongKey
 from dct_site.kernel.moves import LostRace
@@ -26,8 +30,8 @@ from triggers.enums import ListenerStatus, Origin
 from triggers.models import ContextListener
 from triggers.services import listeners
 from triggers.services.intake import Incoming, accept
+from triggers.services.keeping.retention import known_since
 from triggers.services.listeners import UNPOLLED, Health
-from triggers.services.retention import known_since
 from triggers.sources import registry
 from triggers.sources.base import Arrival, Polled, PollFailed, PollFailure
 
@@ -61,13 +65,17 @@ class _Poll:
         threading.Thread(target=self._run, args=(now,), name=name, daemon=True).start()
 
     def _run(self, now: datetime) -> None:
+        with about(listener=self.row.pk, connection=self.row.connection_id):
+            self._run_about(now)
+
+    def _run_about(self, now: datetime) -> None:
         began = time.monotonic()
         try:
             self.result = self._poll(now)
         except PollFailed as failed:
             self.result = failed
         except Exception as wrong:  # a thread's edge: the listener's row says what failed
-            log.exception("poll.broken", listener=self.row.pk)
+            log.exception("poll.broken")
             self.result = PollFailed(PollFailure.PROTOCOL, f"The poll went wrong ({type(wrong).__name__}).")
         finally:
             self.seconds = time.monotonic() - began
@@ -148,11 +156,12 @@ def poll_due(*, owner: str, now: datetime, limit: int = 5) -> int:
 def _harvest(owner: str, now: datetime) -> int:
     done = polls.take_done(owner)
     for poll in done:
-        try:
-            _finish(poll, now)
-        except (_Lost, LostRace) as lost:
-            log.info("poll.dropped", listener=poll.row.pk, why=str(lost))
-            _claim_of(poll).update(claimed_by="", claimed_until=None)
+        with about(listener=poll.row.pk, connection=poll.row.connection_id):
+            try:
+                _finish(poll, now)
+            except (_Lost, LostRace) as lost:
+                log.info("poll.dropped", why=str(lost))
+                _claim_of(poll).update(claimed_by="", claimed_until=None)
     return len(done)
 
 
@@ -197,11 +206,17 @@ def _finish(poll: _Poll, now: datetime) -> None:
     if isinstance(poll.result, Polled):
         result = poll.result
         cursor = listeners.with_seconds(result.cursor, poll.row.cursor, poll.seconds)
-        health = listeners.after_success(row=poll.row, took_s=seconds, has_more=result.has_more, now=now)
+        health = listeners.after_success(
+            row=poll.row,
+            took_s=seconds,
+            has_more=result.has_more,
+            now=now,
+            slower=POLLS_SLOWER if rung_now(now) >= Rung.POLLS_SLOW else 1.0,
+        )
         _store(poll, result.arrivals, health, {"cursor": cursor}, now)
         return
     failed = poll.result or PollFailed(PollFailure.PROTOCOL, "The poll did not end.")
-    log.warning("poll.failed", listener=poll.row.pk, failure=failed.failure, why=str(failed))
+    log.warning("poll.failed", failure=failed.failure, why=str(failed))
     health = listeners.after_failure(row=poll.row, failed=failed, now=now)
     _store(poll, (), health, {"cursor": {**poll.row.cursor, listeners.SECONDS: seconds}}, now)
 

@@ -1,4 +1,4 @@
-"""Schedules: made with their card, changed, asked what comes next. The calendars by which they rest.
+"""Schedules: made with their card, changed, deleted, asked what comes next. The calendars by which they rest.
 
 Each door calls these; what is absurd is refused here, once, with the name of the field.
 """
@@ -106,6 +106,7 @@ def change_schedule(
     with transaction.atomic():
         row = Schedule.objects.select_for_update(of=("self",)).select_related("listener__item").get(pk=schedule.pk)
         row.version = schedule.version
+        _must_be_there(row)
         listener, item = row.listener, _item_of(row)
         known = list(row.calendars.all())
         calendars = known if calendar_ids is None else _calendars(listener.connection, calendar_ids)
@@ -126,6 +127,23 @@ def change_schedule(
     return schedule
 
 
+def delete_schedule(*, schedule: Schedule, by: Actor, now: datetime) -> Schedule:
+    """Hide it with its card; no slot fires any more. Its slots, their events and what came of them stay, and so do
+    triggers that listen to it: they hear nothing. Deleting a deleted one changes nothing.
+    """
+    with transaction.atomic():
+        # Lock order: the generation first, as the clock.
+        generation.bump()
+        row = Schedule.objects.select_for_update(of=("self",)).select_related("listener__item").get(pk=schedule.pk)
+        if row.deleted_at is None:
+            edit(row, updated_at=now, deleted_at=now, next_at=None)
+            item = _item_of(row)
+            items.unwatch(item=item, by=by, now=now)
+            audit.record(by=by, action="schedule.deleted", obj=row, now=now, before={"name": item.title})
+    schedule.refresh_from_db()
+    return schedule
+
+
 def preview_of(
     *, settings: Mapping[str, Any], calendars: Iterable[SkipCalendar], now: datetime, schedule: Schedule | None = None
 ) -> Preview:
@@ -141,7 +159,9 @@ def preview_of(
 
 
 def coming(schedule: Schedule, *, now: datetime) -> Preview:
-    """The next five runs of a schedule as it stands."""
+    """The next five runs of a schedule as it stands; none of one that was deleted."""
+    if schedule.deleted_at is not None:
+        return Preview((), ())
     return preview(
         plan_of(schedule, schedule.calendars.all()), max(Mark(schedule.mark_at, schedule.mark_key), Mark.after(now))
     )
@@ -186,7 +206,12 @@ def change_calendar(
     before = {name: getattr(calendar, name) for name in fields}
     with transaction.atomic():
         edit(calendar, version=version, updated_at=now, **fields)
-        used = calendar.schedules.select_for_update(of=("self",)).select_related("listener__item").order_by("pk")
+        used = (
+            calendar.schedules.filter(deleted_at=None)
+            .select_for_update(of=("self",))
+            .select_related("listener__item")
+            .order_by("pk")
+        )
         for row in used:
             calendars = list(row.calendars.all())
             _must_go_on(row, calendars, now)
@@ -196,6 +221,11 @@ def change_calendar(
         audit.record(by=by, action="calendar.changed", obj=calendar, now=now, before=before, after=fields)
         poke_on_commit(Topic.CLOCK)
     return calendar
+
+
+def _must_be_there(row: Schedule) -> None:
+    if row.deleted_at is not None:
+        raise InvalidSchedule([Problem("", "deleted", "It was deleted. Make a new one.")])
 
 
 def _must_go_on(row: Schedule, calendars: Iterable[SkipCalendar], now: datetime) -> None:

@@ -20,7 +20,7 @@ from triggers.enums import Origin, WatchStatus
 from triggers.models import Trigger, Watch
 from triggers.selectors.standings import ASKED
 from triggers.services import generation
-from triggers.services.decide_past import Elapsed
+from triggers.services.decide.past import Elapsed
 from triggers.services.intake import Incoming, accept
 from triggers.sources.internal.order import Order
 from workspaces.models import ContextItem

@@ -1,6 +1,7 @@
 """Bulk replays: the list, a new one (looked at first, then confirmed by its number), and how far one is."""
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -21,14 +22,16 @@ from accounts.views.lists import ListPage
 from triggers.enums import BulkKind, BulkStatus, Outcome, RevisionChoice
 from triggers.models import BulkReplay, Delivery, Event, Trigger
 from triggers.selectors.triggers import triggers_visible_to
-from triggers.services import bulk_replay
-from triggers.services.bulk_replay import MOST_AT_ONCE, InvalidWish, Preview, PreviewChanged
-from triggers.services.bulk_wish import ANSWERS, Wish
-from triggers.services.bulk_wish import Filters as WishFilters
-from triggers.services.replay import Manner
+from triggers.services.replays import bulk as bulk_replay
+from triggers.services.replays.bulk import MOST_AT_ONCE, InvalidWish, Preview, PreviewChanged
+from triggers.services.replays.bulk_wish import ANSWERS, Wish
+from triggers.services.replays.bulk_wish import Filters as WishFilters
+from triggers.services.replays.event import Manner
+from triggers.views.cards import shown_key
 from triggers.views.links import item_label, link_to_delivery, link_to_event, link_to_item
 from triggers.views.replaying import MannerForm
 from triggers.views.trying import WindowForm
+from workspaces.models import ContextItem
 from workspaces.selectors.library import items_visible_to
 
 MOST_OFFERED = 500
@@ -166,7 +169,8 @@ class NewBulkReplay(PageView):
         rows = items_visible_to(user=self.user).order_by("-changed_at", "-id")
         wanted = rows.filter(pk=int(number)) if number.isascii() and number.isdigit() and len(number) < 19 else []
         offered = {row.pk: row for row in (*wanted, *rows[:MOST_OFFERED])}
-        return [(pk, item_label(row)) for pk, row in offered.items()]
+        alike = Counter(item_label(row) for row in offered.values())
+        return [(pk, _told_apart(row, alike)) for pk, row in offered.items()]
 
     def _wish(self, form: WishForm) -> Wish:
         said = form.cleaned_data
@@ -241,6 +245,11 @@ class CancelBulk(BulkAct):
     words = "It is cancelled. What was asked goes on."
 
 
+def _told_apart(item: ContextItem, alike: Mapping[str, int]) -> str:
+    label = item_label(item)
+    return f"{label}, {shown_key(item)}" if alike[label] > 1 else label
+
+
 def _shown(row: BulkReplay) -> dict[str, Any]:
     done_so_far = row.replayed + row.skipped
     filters = row.filters
@@ -262,6 +271,7 @@ def _shown(row: BulkReplay) -> dict[str, Any]:
         "total": row.total,
         "done": done_so_far,
         "replayed": row.replayed,
+        "events_url": f"{reverse('events')}?bulk_replay={row.pk}",
         "skipped": row.skipped,
         "skips": [{"words": SKIPS.get(code, code), "count": count} for code, count in sorted(row.skips.items())],
         "by": row.created_by.get_username(),

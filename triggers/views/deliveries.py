@@ -23,8 +23,8 @@ from triggers.enums import DeliveryStatus, Origin, Refusal
 from triggers.models import Delivery, DeliveryOutcome, Event, Replay
 from triggers.selectors.events import deliveries_visible_to, events_of_delivery, events_visible_to
 from triggers.services.answers import count_answers
-from triggers.services.redelivery import why_not
-from triggers.services.tombstones import INPUTS_PURGED, gone_since
+from triggers.services.keeping.tombstones import INPUTS_PURGED, gone_since
+from triggers.services.replays.delivery import why_not
 from triggers.views.events import told
 from triggers.views.links import delivery_number, link_to_delivery, link_to_event
 from triggers.views.replaying import facts_of

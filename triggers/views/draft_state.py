@@ -1,12 +1,12 @@
 """What stands beside a draft while it is edited: problems, the answer for a sample, words, what would change."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from django.utils import timezone
-
 from accounts.models import User
+from dct_site.kernel.clock import utcnow
 from dct_site.templatetags.spans import ago_words
 from triggers.conditions.describe import describe_lines, summary
 from triggers.conditions.path_list import paths_in
@@ -14,7 +14,7 @@ from triggers.conditions.schema import Problem, normalise, validate
 from triggers.conditions.verdict import shown
 from triggers.models import Event, Trigger, TriggerRevision
 from triggers.selectors.events import events_heard_by, events_visible_to, meant_for
-from triggers.services.decide_past import past_of
+from triggers.services.decide.past import past_of
 from triggers.services.explain import item_then
 from triggers.services.judge import event_facts, judge
 from triggers.services.publishing import Difference, diff_revisions
@@ -80,7 +80,7 @@ def samples_of(trigger: Trigger, *, user: User) -> list[Event]:
 
 def shown_samples(samples: Sequence[Event], chosen: Event | None) -> list[Shown]:
     """For the select above the conditions."""
-    now = timezone.now()
+    now = utcnow()
     return [
         {
             "value": event.pk,
@@ -131,5 +131,5 @@ def _in_words(difference: Difference) -> str:
 def _value(value: Any) -> str:
     if value is None or value == "":
         return "nothing"
-    text = value if isinstance(value, str) else str(value)
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"

@@ -12,7 +12,7 @@ from accounts.permissions import visible
 from accounts.views.base import PageView
 from accounts.views.filtering import wanted_id
 from triggers.conditions.schema import catalogue
-from triggers.enums import TriggerStatus
+from triggers.enums import TriggerStatus, Window
 from triggers.models import Event, Trigger, TriggerRevision
 from triggers.selectors.decisions import decisions_visible_to
 from triggers.selectors.events import events_visible_to
@@ -31,6 +31,7 @@ from triggers.views.links import (
 )
 from triggers.views.shown import FIRE_LINES, Rights, act_urls
 from triggers.views.trigger_list import shown_rows
+from triggers.views.trigger_metrics import shown_metrics
 from workspaces.selectors.library import items_visible_to
 
 RUNS, REVISIONS, ANSWERS, HAPPENINGS, WATCHES = 5, 20, 10, 10, 10
@@ -122,6 +123,7 @@ class TriggerPage(PageView):
         happened = told.filter(kind="trigger", object_id=trigger.pk, action__in=_HAPPENED).order_by("-id")
         return {
             "executions_url": f"{reverse('executions')}?trigger={trigger.pk}",
+            "metrics": shown_metrics(trigger, window=Window.DAY, now=self.now),
             "revisions": [
                 _revision(row, older, trigger, may_publish)
                 for row, older in zip_longest(revisions[:REVISIONS], revisions[1:])

@@ -13,6 +13,7 @@ from dct_site.kernel.safe_json import UnsafeJson
 from triggers.conditions.schema import Problem
 from triggers.documents.shape import MAX_DOCUMENT_BYTES
 from triggers.services.validation import InvalidDocument
+from triggers.views import editor_rules
 from triggers.views.editor_forms import DEFAULTS, DELIVERABLES, listener_key
 
 MOST_DELIVERABLES = 50
@@ -20,15 +21,16 @@ _WHOLE = re.compile(r"[+-]?[0-9]{1,18}\Z")
 _LIMITS = (
     *("cooldown_s", "rate_limit", "rate_window_s", "storm_limit", "max_queued", "max_concurrent", "max_attempts"),
     *("max_concurrent_per_item", "max_per_hour", "max_per_day", "deadline_s", "expires_s", "stale_after_s"),
+    *("debounce_s", "debounce_max_s", "batch_s", "batch_size"),
 )
-_POLICIES = ("cooldown_policy", "overlap", "queue_policy", "late")
+_POLICIES = ("cooldown_policy", "batch_by", "overlap", "queue_policy", "late")
 _RULES = ("min_size", "max_size")
 
 
 def document_from(posted: QueryDict, *, draft: Mapping[str, Any]) -> dict[str, Any]:
     """The draft with everything that the editor posted; what the editor has no field for stays as it was.
 
-    Raises InvalidDocument for conditions that are no JSON.
+    Raises InvalidDocument for conditions, or a schema, that are no JSON.
     """
     priority = {name: value for name, value in draft.items() if name == "priority"}
     _choose(priority, "priority", _whole(posted.get("general-priority", "")), DEFAULTS["general"])
@@ -51,7 +53,7 @@ def _conditions(text: str, draft: Mapping[str, Any]) -> Any:
     try:
         return safe_json.loads(text.encode("utf-8", "surrogatepass"), max_bytes=MAX_DOCUMENT_BYTES)
     except UnsafeJson as unsafe:
-        raise InvalidDocument([Problem("conditions", unsafe.reason, str(unsafe))]) from unsafe
+        raise InvalidDocument([Problem("conditions", unsafe.reason, unsafe.about("This"))]) from unsafe
 
 
 def _listeners(keys: list[str], draft: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -97,8 +99,15 @@ def _deliverables(posted: QueryDict, draft: Mapping[str, Any]) -> list[dict[str,
     parts = draft.get(DELIVERABLES)
     before = [part for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
     rows = [(f"{DELIVERABLES}-{at}-", before[at] if at < len(before) else {}) for at in range(count)]
-    is_there = ((row, part) for row, part in rows if not posted.get(f"{row}DELETE") and f"{row}name" in posted)
-    return [_deliverable(posted, row, part) for row, part in is_there]
+    is_there = [(row, part) for row, part in rows if not posted.get(f"{row}DELETE") and f"{row}name" in posted]
+    found = []
+    for at, (row, part) in enumerate(is_there):
+        try:
+            found.append(_deliverable(posted, row, part))
+        except UnsafeJson as unsafe:
+            problem = Problem(f"{DELIVERABLES}[{at}].rules.schema", unsafe.reason, unsafe.about("This"))
+            raise InvalidDocument([problem]) from unsafe
+    return found
 
 
 def _deliverable(posted: QueryDict, row: str, before: Mapping[str, Any]) -> dict[str, Any]:
@@ -114,7 +123,7 @@ def _deliverable(posted: QueryDict, row: str, before: Mapping[str, Any]) -> dict
     rules: dict[str, Any] = {}
     for name in _RULES:
         _set(rules, name, _whole(posted.get(f"{row}{name}", "")))
-    _set(rules, "pattern", posted.get(f"{row}pattern", ""))
+    rules |= editor_rules.said(posted, row)
     _set(part, "rules", rules)
     _set(part, "deadline_s", _whole(posted.get(f"{row}deadline_s", "")))
     return part

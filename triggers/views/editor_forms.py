@@ -11,10 +11,12 @@ from accounts.models import Connection, User
 from accounts.permissions import visible
 from agents.models import AgentProfile
 from deliverables.enums import DeliverableKind
+from deliverables.rules.formats import KINDS
 from triggers.documents.priority import HIGH_FROM
 from triggers.documents.reading import DEFAULT_PRIORITY
 from triggers.documents.reading import LimitsPart as DocumentLimits
-from triggers.enums import CooldownPolicy, LatePolicy, OverlapPolicy, QueuePolicy
+from triggers.enums import BatchBy, CooldownPolicy, LatePolicy, OverlapPolicy, QueuePolicy
+from triggers.views import editor_rules
 from workspaces.enums import ContextRefreshMode, DeployMode, ItemKind
 from workspaces.selectors.library import items_visible_to
 from workspaces.selectors.workspaces import templates_visible_to
@@ -76,6 +78,21 @@ class LimitsPart(forms.Form):
         label="Cooldown", required=False, help_text="Seconds between two firings; 0 is none."
     )
     cooldown_policy = forms.ChoiceField(label="An event within the cooldown", choices=CooldownPolicy.choices)
+    debounce_s = forms.IntegerField(
+        label="Wait for quiet",
+        required=False,
+        help_text="Seconds without another event of the item; what comes meanwhile joins. Empty: begin at once.",
+    )
+    debounce_max_s = forms.IntegerField(
+        label="Wait for quiet at most", required=False, help_text="Seconds after the first; empty: ten times the quiet."
+    )
+    batch_s = forms.IntegerField(
+        label="Gather a batch for",
+        required=False,
+        help_text="Seconds after its first event; it begins sooner when it is full. Empty: no batches.",
+    )
+    batch_size = forms.IntegerField(label="Events in a batch", required=False, help_text="Empty: up to 1,000.")
+    batch_by = forms.ChoiceField(label="A batch is", choices=BatchBy.choices)
     rate_limit = forms.IntegerField(
         label="At most", required=False, help_text="Firings in the window; empty: no limit."
     )
@@ -113,6 +130,14 @@ class LimitsPart(forms.Form):
     late = forms.ChoiceField(label="An event older than what its item shows", choices=LatePolicy.choices)
 
 
+def _option(label: str, name: str, words: str, *, is_long: bool = False) -> forms.CharField:
+    """A field that is shown where a format is chosen that it goes with."""
+    formats = " ".join(one.value for one, kind in KINDS.items() if kind.option == name)
+    attrs = {"data-goes-with": formats, **({"class": "mono", "rows": 8, "spellcheck": "false"} if is_long else {})}
+    widget = forms.Textarea(attrs=attrs) if is_long else forms.TextInput(attrs=attrs)
+    return forms.CharField(label=label, required=False, help_text=words, widget=widget)
+
+
 class DeliverablePart(forms.Form):
     """One required file and its checks."""
 
@@ -123,6 +148,19 @@ class DeliverablePart(forms.Form):
     min_size = forms.IntegerField(label="At least", required=False, help_text="Bytes.")
     max_size = forms.IntegerField(label="At most", required=False, help_text="Bytes.")
     pattern = forms.CharField(label="Contains", required=False, max_length=500, help_text="A regular expression (RE2).")
+    forbidden_pattern = forms.CharField(
+        label="Contains nothing like", required=False, max_length=500, help_text="A regular expression (RE2)."
+    )
+    format = forms.ChoiceField(
+        label="Format",
+        required=False,
+        choices=[("", "Any"), *((one.value, kind.name[:1].upper() + kind.name[1:]) for one, kind in KINDS.items())],
+        help_text="By content, not by the ending of its name.",
+        widget=forms.Select(attrs={"data-format": True}),
+    )
+    columns = _option("Columns", "columns", "Names with commas between them.")
+    sections = _option("Sections", "sections", "Headings with commas between them; each with something in it.")
+    schema = _option("Schema", "schema", "JSON Schema, without $ref.", is_long=True)
     deadline_s = forms.IntegerField(label="Within", required=False, help_text=SECONDS)
 
 
@@ -135,6 +173,7 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "workspace": {"deploy": DeployMode.AUTO.value},
     "limits": {
         "cooldown_policy": DocumentLimits.cooldown_policy.value,
+        "batch_by": DocumentLimits.batch_by.value,
         "overlap": DocumentLimits.overlap.value,
         "queue_policy": DocumentLimits.queue_policy.value,
         "late": DocumentLimits.late.value,
@@ -240,4 +279,4 @@ def _list(draft: Mapping[str, Any], name: str) -> Iterator[Mapping[str, Any]]:
 
 def _flat(part: Mapping[str, Any]) -> dict[str, Any]:
     rules = part.get("rules")
-    return {"required": True, **part, **(rules if isinstance(rules, dict) else {})}
+    return {"required": True, **part, **(editor_rules.shown(rules) if isinstance(rules, dict) else {})}

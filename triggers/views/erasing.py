@@ -19,9 +19,9 @@ from accounts.views.forms import UNPROCESSABLE
 from accounts.views.lists import ListPage
 from triggers.enums import ErasureKind
 from triggers.models import Erasure
-from triggers.services import erasing
-from triggers.services.erase_find import LONGEST, SHORTEST, Person
-from triggers.services.erasing import Counted, CountsChanged, InvalidSubject, StillRunning, Subject
+from triggers.services.keeping import erasing
+from triggers.services.keeping.erase_find import LONGEST, SHORTEST, Person
+from triggers.services.keeping.erasing import Counted, CountsChanged, InvalidSubject, StillRunning, Subject
 from triggers.views.links import item_label, link_to_item
 from workspaces.models import ContextItem
 from workspaces.selectors.library import items_visible_to

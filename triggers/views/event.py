@@ -15,7 +15,7 @@ from triggers.models import Event, Watch
 from triggers.selectors.events import deliveries_visible_to, events_visible_to
 from triggers.selectors.triggers import triggers_visible_to
 from triggers.services.explain import Explanation, explain, explain_all
-from triggers.services.tombstones import gone_since
+from triggers.services.keeping.tombstones import gone_since
 from triggers.views.links import (
     event_number,
     item_label,

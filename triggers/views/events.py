@@ -15,7 +15,7 @@ from accounts.views.keyset import with_query
 from accounts.views.lists import ListPage
 from triggers.enums import Origin, Outcome
 from triggers.models import Event
-from triggers.selectors.events import events_visible_to
+from triggers.selectors.events import came_of_bulk, events_visible_to
 from triggers.selectors.watches import armed_of_item
 from triggers.services.answers import count_answers
 from triggers.views.cards import shown_key
@@ -70,6 +70,8 @@ class EventsPage(ListPage[Event]):
         for name, column in (("delivery", "delivery_id"), ("connection", "connection_id")):
             if (wanted := wanted_id(self.request, name)) is not None:
                 rows = rows.filter(**{column: wanted})
+        if (bulk := wanted_id(self.request, "bulk_replay")) is not None:
+            rows = rows.filter(came_of_bulk(bulk))
         if (item := wanted_id(self.request, "item")) is not None:
             rows = rows.filter(Q(item_id=item) | Q(item__parent_id=item))
         for choice, column in ((SOURCE, "source"), (ORIGIN, "origin"), (ANSWER, "decisions__outcome")):
@@ -91,6 +93,8 @@ class EventsPage(ListPage[Event]):
             pins.append(Pin("delivery", delivery_number(delivery_id)))
         if wanted_id(self.request, "connection") is not None:
             pins.append(Pin("connection", "one connection"))
+        if (bulk := wanted_id(self.request, "bulk_replay")) is not None:
+            pins.append(Pin("bulk_replay", f"bulk replay {bulk}"))
         return Filters("Filter events", (SOURCE, ANSWER, ORIGIN), "Type, item or person", pins)
 
     def context(self, **kwargs: Any) -> dict[str, Any]:

@@ -9,13 +9,15 @@ from accounts.operations import Operation
 from accounts.views.base import PageView
 from agents.models import Agent
 from dct_site.templatetags.spans import duration_words
-from triggers.enums import Attention, ExecutionStatus, Origin
+from triggers.enums import Attention, ExecutionStatus, FiringRole, Origin
 from triggers.models import Attempt, Decision, Execution
 from triggers.selectors.executions import Detail, detail_of, executions_visible_to
+from triggers.selectors.failures import failure_of
+from triggers.selectors.trail import asked_since
 from triggers.views.agents import agent_shown
 from triggers.views.execution_words import answer_of
 from triggers.views.executions import taken
-from triggers.views.links import execution_number, execution_title, link_to_trigger
+from triggers.views.links import execution_number, execution_title, link_to_event, link_to_execution, link_to_trigger
 from triggers.views.proof import deliverables_shown, deliverables_words
 from triggers.views.workspace_parts import workspace_shown
 from workspaces.enums import TrustTier
@@ -29,6 +31,7 @@ REPLAY_LINES = (
     "Its trigger is asked again about the same event, as the trigger is now.",
     "What ended stays as it is; a new execution links to the same event.",
 )
+_NAMED = 10
 _ANCHORS = {"Prepared": "#ex-workspace", "Agent at work": "#ex-talk", "Proven": "#ex-deliverables"}
 
 
@@ -66,11 +69,13 @@ class ExecutionPage(PageView):
             "answer": answer_of(detail, now=self.now),
             "trigger": {**link_to_trigger(row.trigger), "revision": row.revision.number},
             "event": self._event(row),
-            "total_ms": max(0.0, (end - min(row.event.time, row.queued_at)).total_seconds() * 1000),
+            "total_ms": max(0.0, (end - min(asked_since(row.event), row.queued_at)).total_seconds() * 1000),
             "deadline_at": None if is_over else row.deadline_at,
             "legs": [{**leg, "href": self._anchor(leg["name"], row)} for leg in detail.legs],
             "position": detail.position,
             "reason": detail.waits_for if row.status == ExecutionStatus.QUEUED else "",
+            "replaced_by": link_to_execution(row.replaced_by_id) if row.replaced_by_id else None,
+            "replaces": [link_to_execution(pk) for pk in detail.replaces],
             "queued_at": row.queued_at,
             "expires_at": row.expires_at,
         }
@@ -81,7 +86,7 @@ class ExecutionPage(PageView):
         return {
             "deliverables": shown,
             "deliverables_words": deliverables_words(detail.deliverables),
-            "why": self._why(row),
+            "why": {**self._why(row), "took_in": _taken_in(detail)},
             "attempts": [_attempt(one) for one in detail.attempts],
             "facts": self._facts(row, agent),
             "budget": self._budget(row),
@@ -103,7 +108,8 @@ class ExecutionPage(PageView):
 
     def _event(self, row: Execution) -> dict[str, Any]:
         url = f"{reverse('event', args=[row.event_id])}?trigger={row.trigger_id}"
-        return {"type": row.event.type, "url": url, "actor": row.event.actor}
+        repeats = link_to_event(row.event.replay_of_id) if row.event.replay_of_id is not None else None
+        return {"type": row.event.type, "url": url, "actor": row.event.actor, "replay_of": repeats}
 
     def _anchor(self, leg: str, row: Execution) -> str:
         return _ANCHORS.get(leg) or (self._event(row)["url"] if leg in {"Noticed", "Decided"} else "")
@@ -120,6 +126,9 @@ class ExecutionPage(PageView):
 
     def _facts(self, row: Execution, agent: Agent | None) -> list[dict[str, str]]:
         facts = [{"name": "Trust", "words": TrustTier(row.event.trust_tier).label}]
+        failure = failure_of(row)
+        if failure is not None:
+            facts.insert(0, {"name": "Failed at", "words": failure.label})
         if row.workspace is not None and row.workspace.template_id is not None:
             facts.append({"name": "Template", "words": str(row.workspace.template)})
         if agent is not None:
@@ -144,6 +153,16 @@ class ExecutionPage(PageView):
         if row.attention == Attention.REVIEW and self.may(Operation.ACTIVATE_WORKSPACES, row):
             shown["review_url"] = reverse("workspace-review", args=[row.workspace.pk])
         return shown
+
+
+def _taken_in(detail: Detail) -> dict[str, Any] | None:
+    """The events that joined it while it waited; the newest are named."""
+    count = detail.execution.event_count - 1
+    if count < 1 or not detail.took_in:
+        return None
+    is_batch = detail.took_in[-1].role == FiringRole.BATCHED
+    newest = [link_to_event(firing.event_id) for firing in detail.took_in[-_NAMED:]]
+    return {"count": count, "is_batch": is_batch, "newest": newest, "more": max(0, count - len(newest))}
 
 
 def _attempt(attempt: Attempt) -> dict[str, Any]:

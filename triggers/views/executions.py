@@ -13,11 +13,13 @@ from accounts.views.lists import ListPage
 from triggers.enums import Attention, ExecutionStatus
 from triggers.models import Execution
 from triggers.selectors.executions import executions_visible_to
+from triggers.selectors.failures import OF_EXECUTIONS, failed_at
 from triggers.selectors.trail import trail_of
 from triggers.selectors.triggers import triggers_visible_to
 from triggers.views.links import event_number, execution_number, execution_title, link_to_trigger
 
 STATUS = Choice("status", "State", "Any state", [(one.value, one.label) for one in ExecutionStatus])
+FAILURE = Choice("failure", "Failed at", "Failed or not", [(one.value, one.label) for one in OF_EXECUTIONS])
 ATTENTION = Choice("attention", "Needs", "Whether it needs you or not", [(one.value, one.label) for one in Attention])
 
 
@@ -41,6 +43,8 @@ class ExecutionsPage(ListPage[Execution]):
         for choice in (STATUS, ATTENTION):
             if value := choice.chosen(self.request):
                 rows = rows.filter(**{choice.name: value})
+        if failure := FAILURE.chosen(self.request):
+            rows = failed_at(rows, [failure])
         if words := searched(self.request):
             rows = rows.filter(
                 Q(trigger__name__icontains=words)
@@ -59,7 +63,7 @@ class ExecutionsPage(ListPage[Execution]):
             pins.append(Pin("event", event_number(event_id), "broadcast"))
         if wanted_id(self.request, "item") is not None:
             pins.append(Pin("item", "one item"))
-        return Filters("Filter executions", (STATUS, ATTENTION), "Trigger, item or title", pins)
+        return Filters("Filter executions", (STATUS, ATTENTION, FAILURE), "Trigger, item or title", pins)
 
     def shown(self, rows: Sequence[Execution]) -> list[dict[str, Any]]:
         return [row_of(row, now=self.now) for row in rows]

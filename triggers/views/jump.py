@@ -17,6 +17,7 @@ from workspaces.enums import ItemKind
 from workspaces.selectors.library import items_visible_to
 
 EACH = 6
+LONGEST_KEY = 40
 
 
 class Jump(PageView):
@@ -27,7 +28,8 @@ class Jump(PageView):
 
     def context(self, **kwargs: Any) -> dict[str, Any]:
         text = searched(self.request)
-        return {"found": [*self._executions(text), *self._triggers(text), *self._items(text)] if text else []}
+        found = [*self._executions(text), *self._triggers(text), *self._items(text)] if text else []
+        return {"found": found, "text": text}
 
     def _triggers(self, text: str) -> Iterator[dict[str, str]]:
         for trigger in triggers_visible_to(user=self.user).filter(name__icontains=text).order_by("name", "id")[:EACH]:
@@ -38,11 +40,14 @@ class Jump(PageView):
         rows = items_visible_to(user=self.user)
         rows = rows.filter(Q(title__icontains=text) | Q(external_key__icontains=text))
         for item in rows.order_by("-is_watched", "-changed_at", "-id")[:EACH]:
+            link, kind = link_to_item(item), ItemKind(item.kind).label
+            # Two of one title are told apart by their keys, where a key is short enough to be read.
+            is_told = item.external_key != link["label"] and len(item.external_key) <= LONGEST_KEY
             yield {
-                "url": link_to_item(item)["url"],
+                "url": link["url"],
                 "icon": source_icon_name(item.connection.source),
-                "label": link_to_item(item)["label"],
-                "group": ItemKind(item.kind).label,
+                "label": link["label"],
+                "group": f"{kind} {item.external_key}" if is_told else kind,
             }
 
     def _executions(self, text: str) -> Iterator[dict[str, str]]:

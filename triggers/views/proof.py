@@ -13,7 +13,7 @@ from accounts.views.answers import done
 from accounts.views.base import SignedInView
 from deliverables.enums import CheckStatus, DeliverableStatus
 from deliverables.models import Check, Deliverable
-from deliverables.rules import Rule
+from deliverables.rules.base import Rule
 from deliverables.selectors import deliverables_visible_to
 from triggers.models import Execution
 from triggers.services import attention

@@ -18,9 +18,9 @@ from triggers.models import Event, Replay, Trigger
 from triggers.selectors.events import deliveries_visible_to, events_visible_to
 from triggers.selectors.triggers import triggers_visible_to
 from triggers.services.explain import explain_all
-from triggers.services.redelivery import replay_delivery
-from triggers.services.replay import CannotReplay, Manner, replay
-from triggers.services.replay_edit import MAX_BYTES, InvalidEdit, changed_paths, parts_of, read_edit
+from triggers.services.replays.delivery import replay_delivery
+from triggers.services.replays.edit import MAX_BYTES, InvalidEdit, changed_paths, parts_of, read_edit
+from triggers.services.replays.event import CannotReplay, Manner, replay
 from triggers.views.links import delivery_number, event_number
 
 MOST_OFFERED = 100

@@ -13,7 +13,7 @@ from accounts.views.answers import done
 from accounts.views.forms import FormPage
 from triggers.models import Retention
 from triggers.models.retention import DEFAULT_DAYS, LONGEST, SHORTEST
-from triggers.services.retention import change_retention, days_of, default_retention, retention_of
+from triggers.services.keeping.retention import change_retention, days_of, default_retention, retention_of
 from triggers.views.connections import connections_visible_to
 
 LABELS = {

@@ -1,4 +1,4 @@
-"""Schedules: made, changed, paused; what comes next is shown beside the form while it is filled in."""
+"""Schedules: made, changed, paused, deleted; what comes next is shown beside the form while it is filled in."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -19,7 +19,7 @@ from triggers.models import Schedule, SkipCalendar
 from triggers.schedules.plan import Preview
 from triggers.schedules.zones import zone_names
 from triggers.selectors.listeners import listeners_visible_to
-from triggers.selectors.schedules import calendars_visible_to, schedules_visible_to
+from triggers.selectors.schedules import calendars_visible_to, schedules_visible_to, triggers_listening_to
 from triggers.services import listeners, schedules
 from triggers.services.schedules import InvalidSchedule
 from triggers.views.schedule_forms import ScheduleForm, SettingsForm, initial_of
@@ -78,7 +78,7 @@ class SchedulePage(FormPage):
 
     def context(self, **kwargs: Any) -> dict[str, Any]:
         row = self._row(kwargs["pk"])
-        may_change = self.may(LISTEN, row)
+        may_change = self.may(LISTEN, row) and row.deleted_at is None
         words = _around(str(row.listener.item), _preview_url(row.listener.connection_id, row.pk))
         new_calendar = reverse("calendar-new", args=[row.listener.connection_id])
         return {
@@ -87,6 +87,8 @@ class SchedulePage(FormPage):
             "row": row,
             "pause_url": reverse("schedule-pause", args=[row.pk]) if may_change else "",
             "resume_url": reverse("schedule-resume", args=[row.pk]) if may_change else "",
+            "delete_url": reverse("schedule-delete", args=[row.pk]) if may_change else "",
+            "delete_lines": _what_deleting_does(row, self.user) if may_change else [],
             "new_calendar_url": new_calendar if may_change else "",
             "calendars": [
                 {"name": one.name, "url": reverse("calendar", args=[one.pk]) if may_change else ""}
@@ -149,11 +151,22 @@ class PreviewRuns(PageView):
         return {**around, "runs": shown_runs(found), "problems": []}
 
 
+class DeleteSchedule(SignedInView):
+    """Hide it for good; what became of its slots stays."""
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        row = self.find(schedules_visible_to(user=self.user), pk=pk)
+        self.require(LISTEN, row)
+        schedules.delete_schedule(schedule=row, by=self.actor, now=self.now)
+        told = f"{row.listener.item} is deleted. What became of its slots stays."
+        return done(request, told, goto=reverse("library"))
+
+
 class PauseSchedule(SignedInView):
     """No slot fires until it is resumed."""
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
-        row = self.find(schedules_visible_to(user=self.user), pk=pk)
+        row = self.find(schedules_visible_to(user=self.user).filter(deleted_at=None), pk=pk)
         self.require(LISTEN, row)
         listener = self.find(listeners_visible_to(user=self.user), pk=row.listener_id)
         listeners.pause_listener(listener=listener, by=self.actor, now=self.now)
@@ -164,7 +177,7 @@ class ResumeSchedule(SignedInView):
     """Go on; what was missed goes by its policy."""
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
-        row = self.find(schedules_visible_to(user=self.user), pk=pk)
+        row = self.find(schedules_visible_to(user=self.user).filter(deleted_at=None), pk=pk)
         self.require(LISTEN, row)
         listener = self.find(listeners_visible_to(user=self.user), pk=row.listener_id)
         listeners.resume_listener(listener=listener, by=self.actor, now=self.now)
@@ -185,6 +198,18 @@ def shown_runs(preview: Preview) -> dict[str, Any]:
         ],
         "rests": [f"{day:%a %d %b %Y}" for day in preview.rests],
     }
+
+
+def _what_deleting_does(row: Schedule, user: Any) -> list[str]:
+    """For whoever is asked whether it shall be deleted."""
+    names = [trigger.name for trigger in triggers_listening_to(listener=row.listener, user=user)]
+    hear = f"These triggers hear nothing of it any more: {', '.join(names)}." if names else ""
+    lines = [
+        "No slot fires any more, and its card is gone.",
+        hear,
+        "What became of its slots stays, and so do their events.",
+    ]
+    return [line for line in lines if line]
 
 
 def _around(title: str, preview_url: str) -> dict[str, Any]:

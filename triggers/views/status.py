@@ -16,6 +16,7 @@ from agents.models import Limits, SlotHolder
 from agents.selectors.backlog import backlog
 from agents.selectors.capacity import PoolSlots, slots
 from agents.selectors.queue import Waiting, queue
+from agents.selectors.utilisation import utilisation
 from triggers.enums import ExecutionStatus, ListenerStatus
 from triggers.models import ContextListener, Event, Execution, PendingDelivery, Trigger
 from triggers.selectors import rates
@@ -27,9 +28,10 @@ from triggers.selectors.pauses import CONNECTION, EVERYTHING, TRIGGER, Pause, pa
 from triggers.views.executions import row_of
 from triggers.views.links import execution_number, execution_title, item_label
 from triggers.views.rights import allowed_ids
+from triggers.views.utilisation import bars_of
 
 SHOWN = 100
-PARTS = ("health", "pauses", "running", "queue", "slots", "listeners")
+PARTS = ("health", "pauses", "running", "queue", "slots", "utilisation", "listeners")
 DAY = timedelta(days=1)
 _WORDS = {"healthy": "Work flows", "warning": "Work flows", "error": "Something does not work"}
 _RUNNING = (
@@ -68,6 +70,7 @@ class StatusPage(PageView):
             "running": self._running,
             "queue": self._queue,
             "slots": self._slots,
+            "utilisation": self._utilisation,
             "listeners": self._listeners,
         }
         found: dict[str, Any] = {"url": reverse("status")}
@@ -152,6 +155,9 @@ class StatusPage(PageView):
         if self.may(Operation.SET_LIMITS):
             found["limits_url"] = reverse("limits")
         return found
+
+    def _utilisation(self) -> dict[str, Any]:
+        return {"utilisation": bars_of(utilisation(now=self.now))}
 
     def _listeners(self) -> dict[str, Any]:
         rows = list(listeners_visible_to(user=self.user).distinct()[:SHOWN])

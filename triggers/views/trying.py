@@ -20,10 +20,10 @@ from triggers.enums import Outcome
 from triggers.models import Event, Trigger
 from triggers.selectors.events import events_heard_by, events_visible_to, meant_for
 from triggers.selectors.triggers import triggers_visible_to
-from triggers.services.backtest import KEPT, StaleCursor
-from triggers.services.backtest_aside import Busy, aside
-from triggers.services.backtest_progress import Slice
-from triggers.services.backtest_wire import Broken
+from triggers.services.backtest.aside import Busy, aside
+from triggers.services.backtest.progress import Slice
+from triggers.services.backtest.slices import KEPT, StaleCursor
+from triggers.services.backtest.wire import Broken
 from triggers.services.dry_run import NothingToTry, Tried, try_on_events, try_on_payload
 from triggers.services.validation import InvalidDocument
 from triggers.views.events import told

@@ -13,7 +13,7 @@ from accounts.views.base import PageView, SignedInView
 from accounts.views.filtering import Choice, Filters, Pin, searched, wanted_id
 from accounts.views.lists import ListPage
 from agents.models import Agent, AgentProfile
-from deliverables.rules import expectations
+from deliverables.rules.judging import expectations
 from deliverables.selectors import deliverables_of
 from triggers.enums import Attention
 from triggers.models import Execution

@@ -2,7 +2,7 @@
 
 from agents.services.admission.admit import admit
 from agents.services.admission.expiry import expire_starts, sweep_parked
-from agents.services.admission.limits import pause_all, resume_all, update_limits
+from agents.services.admission.limits import pause_all, resume_all, tell_pause, update_limits
 from agents.services.admission.lock import lock_capacity
 from agents.services.admission.parking import unpark
 from agents.services.admission.requests import cancel_start, request_start, request_starts
@@ -27,6 +27,7 @@ __all__ = [
     "resume_all",
     "starts",
     "sweep_parked",
+    "tell_pause",
     "unpark",
     "update_limits",
 ]

@@ -21,6 +21,7 @@ from agents.services.admission.lock import lock_capacity
 from agents.services.admission.parking import park
 from agents.starts import AGENT_START, Block, starts
 from dct_site.kernel import moves, wake
+from dct_site.kernel.about import about
 from dct_site.kernel.crashpoints import crashpoint
 from dct_site.kernel.rows import append
 
@@ -143,7 +144,8 @@ def _start_one(one: Picked, room: Room, now: datetime) -> int:
         _drop(start, str(gone), now)
     except Exception:
         # One start that breaks its handler would otherwise stop every start behind it.
-        log.exception("start_broke", start=start.pk, kind=start.kind, subject=start.subject_id)
+        with about(start.refs):
+            log.exception("start_broke", start=start.pk, kind=start.kind, subject=start.subject_id)
         StartRequest.objects.filter(pk=start.pk).update(
             not_before=now + BROKEN_WAIT, reason="it could not be started; the next try is in 30 s"
         )

@@ -12,7 +12,7 @@ from agents.selectors.gate import LIMITS_KEY
 from agents.services.admission.lock import lock_capacity
 from agents.services.admission.parking import unpark
 from agents.services.values import InvalidValue
-from dct_site.kernel import wake
+from dct_site.kernel import journal, wake
 from dct_site.kernel.edits import edit
 
 # name → (smallest, largest, words)
@@ -82,5 +82,15 @@ def _set_paused(
             edit(limits, is_paused=is_paused, paused_by=by_label[:150], paused_at=at, pause_reason=reason)
             after = {"is_paused": is_paused, **({"reason": reason} if reason else {})}
             audit.record(by=by, action=action, obj=limits, now=now, after=after)
+            tell_pause(is_paused=is_paused, by=by, now=now)
             wake.poke_on_commit(wake.Topic.ADMIT)
     return limits
+
+
+def tell_pause(*, is_paused: bool, by: Actor, now: datetime, connection_id: int | None = None) -> None:
+    """Tell those who watch of a pause that begins or ends: of everything, or of a connection. In the caller's
+    transaction, and without its reason: that is for those who may see what is paused.
+    """
+    refs = {"connection": connection_id} if connection_id is not None else {}
+    to = "paused" if is_paused else "resumed"
+    journal.write(journal.Line("pause", connection_id or 0, "", to, "", by.label, now, refs))

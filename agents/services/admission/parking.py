@@ -1,7 +1,7 @@
 """Those that wait behind a key are out of the ready index: ten thousand of them cost an admission nothing."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -9,10 +9,11 @@ from typing import Any
 from django.db import connection, transaction
 
 from agents.enums import StartStatus
-from agents.models import StartRequest
+from agents.models import Limits, StartRequest
 from agents.selectors.capacity import limits_now, read_room
 from agents.selectors.gate import Gate
 from agents.selectors.lines import Lines
+from agents.selectors.turns import is_turn, next_of_line
 from agents.starts import Block
 from dct_site.kernel import moves, wake
 
@@ -40,8 +41,7 @@ def unpark(*, key: str, now: datetime) -> int:
         free: list[StartRequest] = []
         elsewhere: dict[Block, list[StartRequest]] = defaultdict(list)
         stuck = 0
-        lines = Lines(limits, read_room(limits), now, page=PAGE, learn=gate.learn, parked_for=key)
-        for start in islice(lines, MOST_LOOKED_AT):
+        for start in islice(_parked(key, limits, gate, now), MOST_LOOKED_AT):
             block = gate.block(start)
             if block is None:
                 gate.take(start)
@@ -61,6 +61,15 @@ def unpark(*, key: str, now: datetime) -> int:
         if woken:
             wake.poke_on_commit(wake.Topic.ADMIT)
     return len(woken)
+
+
+def _parked(key: str, limits: Limits, gate: Gate, now: datetime) -> Iterable[StartRequest]:
+    """Who is parked behind a key, in the order of the queue; behind the key of a line, in that of the line."""
+    if not is_turn(key):
+        return Lines(limits, read_room(limits), now, page=PAGE, learn=gate.learn, parked_for=key)
+    first = next_of_line(key, PAGE)
+    gate.learn(first)
+    return first
 
 
 def _ours(wanted: Sequence[StartRequest]) -> set[int]:

@@ -7,7 +7,8 @@ from django.db import IntegrityError, transaction
 
 from agents.enums import Pool, StartStatus
 from agents.models import StartRequest
-from agents.services.admission.slots import release
+from agents.selectors.turns import turn_key
+from agents.services.admission.slots import let_in, release
 from dct_site.kernel import moves, wake
 from dct_site.kernel.rows import insert
 
@@ -29,6 +30,7 @@ def request_start(
     item_key: str = "",
     item_limit: int | None = None,
     connection_key: str = "",
+    is_in_turn: bool = False,
     not_before: datetime | None = None,
     expires_at: datetime | None = None,
     refs: Mapping[str, int] | None = None,
@@ -52,6 +54,7 @@ def request_start(
         item_key=item_key,
         item_limit=item_limit,
         connection_key=connection_key,
+        is_in_turn=is_in_turn,
         not_before=not_before,
         expires_at=expires_at,
         refs=dict(refs or {}),
@@ -90,6 +93,8 @@ def cancel_start(*, start: StartRequest, now: datetime, reason: str, by: str = m
         start = StartRequest.objects.select_for_update().get(pk=start.pk)
         if start.status in (StartStatus.WAITING, StartStatus.PARKED):
             moves.move(start, StartStatus.CANCELLED, now=now, reason=reason, by=by)
+            if start.is_in_turn:
+                let_in([turn_key(start)], now=now)
         elif start.status == StartStatus.ADMITTED:
             for pool in Pool:
                 release(start=start, pool=pool, now=now)

@@ -7,7 +7,7 @@ from django.db import transaction
 
 from agents.enums import Pool, StartStatus
 from agents.models import SlotHolder, StartRequest
-from agents.selectors.gate import keys_of
+from agents.selectors.gate import frees
 from agents.services.admission.parking import unpark
 from dct_site.kernel import moves, wake
 
@@ -27,13 +27,13 @@ def release(*, start: StartRequest, pool: Pool, now: datetime) -> bool:
             return False
         if not SlotHolder.objects.filter(start=locked).exists():
             moves.move(locked, StartStatus.DONE, now=now)
-            for key in _waited_for(keys_of(locked)):
-                unpark(key=key, now=now)
+            let_in(frees(locked), now=now)
         wake.poke_on_commit(wake.Topic.ADMIT)
     return True
 
 
-def _waited_for(keys: Iterable[str]) -> list[str]:
-    """Those of these keys behind which anybody is parked."""
+def let_in(keys: Iterable[str], *, now: datetime) -> None:
+    """Look again at who is parked behind these keys."""
     parked = StartRequest.objects.filter(status=StartStatus.PARKED, parked_for__in=list(keys)).order_by()
-    return sorted(parked.values_list("parked_for", flat=True).distinct())
+    for key in sorted(parked.values_list("parked_for", flat=True).distinct()):
+        unpark(key=key, now=now)

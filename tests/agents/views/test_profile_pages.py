@@ -41,6 +41,7 @@ def test_what_the_service_refuses_stands_at_its_field(person: Visitor) -> None:
 def test_permissions_are_an_object(person: Visitor) -> None:
     assert person.post(reverse("profile-new"), fields(permissions="[1]")).status_code == 422
     assert person.post(reverse("profile-new"), fields(permissions="{")).status_code == 422
+    assert person.post(reverse("profile-new"), fields(permissions="[" * 50_000)).status_code == 422
 
 
 def test_a_profile_is_changed_by_the_version_one_saw(person: Visitor) -> None:

@@ -17,7 +17,7 @@ from tests.factories.workspaces import make_connection, make_item
 from tests.factories.world import NOON, SECRET, World, make_world
 from triggers.enums import ExecutionStatus, TriggerStatus
 from triggers.models import Trigger, WebhookEndpoint
-from triggers.services.retention import change_retention
+from triggers.services.keeping.retention import change_retention
 
 pytestmark = pytest.mark.django_db
 
@@ -52,6 +52,21 @@ def act(client: Client, model: str, action: str, *rows: Any) -> str:
     client.get("/admin/")  # what was told before is drawn, and gone
     chosen = {"action": action, "_selected_action": [row.pk for row in rows]}
     return told(client.post(f"/admin/triggers/{model}/", chosen))
+
+
+def test_no_text_breaks_the_form_of_a_trigger(client: Client) -> None:
+    trigger = make_trigger()
+    before = trigger.version
+    for text, words in (
+        ("[" * 50_000 + "]" * 50_000, "nested"),
+        ('{"name": "\\ud800"}', "half of a surrogate pair"),
+        ('{"name": "x",}', "at line 1, column"),
+    ):
+        answer = client.post(f"/admin/triggers/trigger/{trigger.pk}/change/", {"draft": text, "seen_version": before})
+        assert answer.status_code == 200
+        assert words in answer.content.decode()
+    trigger.refresh_from_db()
+    assert trigger.version == before
 
 
 def test_pausing_reports_what_was_paused_already(client: Client) -> None:

@@ -19,8 +19,8 @@ from tests.triggers.api.test_history import no_raw  # noqa: F401 - a fixture
 from tests.triggers.api.test_triggers import Caller
 from triggers.models import Decision, Delivery, Event
 from triggers.services.cloudevents import MAX_BYTES
-from triggers.services.decide import decide_pending
-from triggers.services.replay import replay
+from triggers.services.decide.pending import decide_pending
+from triggers.services.replays.event import replay
 
 pytestmark = pytest.mark.django_db
 EVENTS = "/api/v1/events/"

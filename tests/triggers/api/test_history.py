@@ -15,8 +15,8 @@ from tests.factories.triggers import make_delivery, make_listener, make_trigger
 from tests.factories.workspaces import make_connection, make_item
 from tests.factories.world import NOON, World, make_world
 from tests.triggers.api.test_triggers import Caller
-from triggers.enums import ExecutionStatus
-from triggers.models import Delivery, Event, Execution
+from triggers.enums import ExecutionStatus, FiringRole
+from triggers.models import Delivery, Event, Execution, Firing
 from triggers.services.intake import Incoming, accept
 from workspaces.enums import WorkspaceStatus
 
@@ -138,6 +138,19 @@ def test_an_execution_shows_all_that_belongs_to_it(caller: Caller, world: World)
     assert found["trail"][0]["name"] == "Noticed"
     assert world.agent.pk in {agent["id"] for agent in found["agents"]}
     assert [row["name"] for row in found["deliverables"]] == ["digest"]
+
+
+def test_an_execution_names_what_it_took_in_and_what_it_replaces(caller: Caller, world: World) -> None:
+    other = make_world(world.owner)
+    Execution.objects.filter(pk=world.execution.pk).update(replaced_by=other.execution, event_count=2)
+    joined = Firing.objects.create(
+        trigger=world.trigger, event=other.event, execution=world.execution, role=FiringRole.MERGED
+    )
+    old = caller.get(f"{V1}executions/{world.execution.pk}/").json()
+    assert (old["replaced_by"], old["replaces"], old["event_count"]) == (other.execution.pk, [], 2)
+    assert old["took_in"] == [{"event": joined.event_id, "role": "merged"}]
+    new = caller.get(f"{V1}executions/{other.execution.pk}/").json()
+    assert (new["replaced_by"], new["replaces"], new["took_in"]) == (None, [world.execution.pk], [])
 
 
 def test_a_queued_execution_is_cancelled_once_and_retried_as_a_replay(caller: Caller, world: World) -> None:

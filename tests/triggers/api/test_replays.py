@@ -11,7 +11,7 @@ from tests.factories.world import make_world
 from tests.triggers.api.test_triggers import Caller, paths
 from triggers.enums import Origin, Refusal
 from triggers.models import BulkReplay, Delivery, Event, Replay
-from triggers.services.decide import decide_pending
+from triggers.services.decide.pending import decide_pending
 from triggers.sources import registry
 
 pytestmark = pytest.mark.django_db
@@ -106,6 +106,11 @@ def test_a_window_is_previewed_and_begun_with_what_the_preview_answered(develope
     assert developer.get(f"{V1}bulk-replays/{row.pk}/").json() == begun.json()
     assert begun.json()["done"] == 0
     assert begun.json()["by"] == row.created_by.username
+    assert developer.get(f"{V1}events/?bulk_replay={row.pk}").json()["results"] == []
+    first, again, _ = Event.objects.order_by("pk")
+    Replay.objects.create(delivery_id=again.delivery_id or 0, event_id=first.pk, bulk=row)
+    found = developer.get(f"{V1}events/?bulk_replay={row.pk}").json()["results"]
+    assert [one["id"] for one in found] == [again.pk]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from tests.factories.executions import make_event
 from tests.factories.world import NOON, World, make_world
 from tests.triggers.api.test_triggers import Caller, paths
 from triggers.models import Decision, Delivery, Event, Execution, Firing, Retention
-from triggers.services.clearing import EVENTS
+from triggers.services.keeping.clearing import EVENTS
 
 pytestmark = pytest.mark.django_db
 V1 = "/api/v1/"

@@ -73,7 +73,7 @@ def test_a_schedule_is_made_with_its_card_and_its_next_runs(client: Client) -> N
 def test_what_is_absurd_is_refused_by_its_field_at_both_doors(
     client: Client, body: dict[str, Any], path: str, door: str
 ) -> None:
-    answer = send(client, "post", f"{URL}{door}", {"name": "N", **body} if not door else body)
+    answer = send(client, "post", f"{URL}{door}", {"name": "N", **body})
     assert answer.status_code == 400
     assert [error["path"].lstrip("/") for error in answer.json()["errors"]] == [path]
     assert not Schedule.objects.exists()
@@ -150,6 +150,7 @@ def test_others_are_not_seen_and_not_changed() -> None:
     assert stranger.get(f"{URL}{row.pk}/").status_code == 404
     for act in ("pause", "resume"):
         assert send(stranger, "post", f"{URL}{row.pk}/{act}/").status_code in (403, 404)
+    assert send(stranger, "delete", f"{URL}{row.pk}/").status_code in (403, 404)
     body = {"name": "Mine", "cron": "@daily", "connection_id": row.listener.connection_id}
     assert send(stranger, "post", URL, body).status_code in (400, 403)
     assert Schedule.objects.count() == 1
@@ -187,3 +188,15 @@ def test_who_listens_is_told_of_the_clock(client: Client, owner: User) -> None:
     assert (found["listener_type"], found["status"], found["next_due_at"]) == ("schedule", "healthy", None)
     answer = send(client, "post", f"/api/v1/listeners/{row.listener_id}/poll/")
     assert answer.status_code == 409
+
+
+def test_a_deleted_one_is_in_no_list_and_tells_what_became_of_its_slots(client: Client, owner: User) -> None:
+    row = make_schedule(owner=owner)
+    fire_due(now=after(3600))
+    assert send(client, "delete", f"{URL}{row.pk}/").status_code == 204
+    assert client.get(URL).json()["results"] == []
+    told = client.get(f"{URL}{row.pk}/").json()
+    assert (told["next_at"], told["deleted_at"] is None) == (None, False)
+    assert [slot["status"] for slot in client.get(f"{URL}{row.pk}/slots/").json()["results"]] == ["fired"]
+    for method, path in (("patch", ""), ("delete", ""), ("post", "pause/"), ("post", "resume/")):
+        assert send(client, method, f"{URL}{row.pk}/{path}").status_code == 404

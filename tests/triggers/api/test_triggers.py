@@ -16,8 +16,8 @@ from tests.factories.executions import make_event
 from tests.factories.triggers import ANYTHING, make_jira, make_listener, make_trigger
 from tests.factories.workspaces import make_connection, make_item
 from triggers.models import Delivery, Trigger
-from triggers.services.backtest_aside import Busy, aside
-from triggers.services.backtest_wire import Broken
+from triggers.services.backtest.aside import Busy, aside
+from triggers.services.backtest.wire import Broken
 
 pytestmark = pytest.mark.django_db
 TRIGGERS = "/api/v1/triggers/"

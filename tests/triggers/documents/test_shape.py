@@ -9,6 +9,7 @@ from triggers.documents.shape import storable_problems
 from triggers.enums import CooldownPolicy, LatePolicy
 
 pytestmark = pytest.mark.one_pass
+CONDITIONED = {"name": "A", "conditions": {"all": [{"type": "new_comment", "config": {}}]}}
 
 
 def test_an_empty_document_can_be_kept_but_not_published() -> None:
@@ -42,6 +43,29 @@ def test_what_is_not_said_has_its_default() -> None:
         ({"max_concurrent_per_item": 3, "max_concurrent": 2}, "limits.max_concurrent_per_item"),
         ({"max_per_hour": 10, "max_per_day": 10, "max_concurrent_per_item": 2, "max_concurrent": 2}, None),
         ({"max_per_hour": 11, "max_per_day": None}, None),
+        ({"debounce_s": 30, "debounce_max_s": 29}, "limits.debounce_max_s"),
+        ({"debounce_max_s": 29}, "limits.debounce_max_s"),
+        ({"debounce_s": 30, "debounce_max_s": 30, "overlap": "queue"}, None),
+        ({"debounce_s": 30, "batch_s": 30}, "limits.debounce_s"),
+        ({"debounce_s": 30, "overlap": "skip"}, "limits.overlap"),
+        ({"debounce_s": 30, "overlap": "cancel_running"}, "limits.overlap"),
+        ({"debounce_s": 30, "overlap": "coalesce"}, None),
+        ({"batch_size": 9}, "limits.batch_size"),
+        ({"batch_by": "trigger"}, "limits.batch_by"),
+        ({"batch_by": "item"}, None),
+        ({"batch_s": 60, "batch_size": 9, "batch_by": "trigger"}, None),
+        ({"batch_s": 60, "overlap": "skip"}, "limits.overlap"),
+        ({"batch_s": 60, "overlap": "coalesce"}, "limits.overlap"),
+        ({"batch_s": 60, "overlap": "queue"}, None),
+        ({"batch_s": 60, "overlap": "queue", "batch_by": "trigger"}, "limits.overlap"),
+        ({"batch_s": 60, "max_queued": 9, "queue_policy": "coalesce"}, "limits.queue_policy"),
+        ({"batch_s": 60, "queue_policy": "coalesce"}, None),
+        ({"batch_s": 60, "cooldown_s": 9, "cooldown_policy": "delay"}, "limits.cooldown_policy"),
+        ({"batch_s": 60, "cooldown_s": 9, "cooldown_policy": "skip"}, None),
+        ({"cooldown_s": 9, "cooldown_policy": "coalesce", "overlap": "skip"}, "limits.overlap"),
+        ({"cooldown_s": 9, "cooldown_policy": "delay", "overlap": "skip"}, None),
+        ({"cooldown_s": 9, "cooldown_policy": "delay", "overlap": "cancel_running"}, "limits.overlap"),
+        ({"cooldown_s": 0, "cooldown_policy": "coalesce", "overlap": "skip"}, None),
     ],
 )
 def test_limits_that_contradict_each_other_are_refused(limits: dict[str, Any], path: str | None) -> None:
@@ -62,3 +86,24 @@ def test_limits_are_read_as_words_of_their_own() -> None:
 
 def test_words_that_look_like_an_escaped_nul_are_no_nul() -> None:
     assert storable_problems({"name": "a\\u0000b"}) == []
+
+
+@pytest.mark.parametrize(
+    ("rules", "path", "words"),
+    [
+        ({"format": "doc"}, "format", "must be one of text, json"),
+        ({"format": "json", "columns": ["a"]}, "columns", "goes with the format `csv` only"),
+        ({"schema": {}}, "schema", "goes with the format `json` or `yaml` only"),
+        ({"format": "csv", "columns": []}, "columns", "is empty"),
+        ({"format": "yaml", "schema": {"$ref": "#"}}, "schema", "says '$ref', which is not taken here"),
+        ({"format": "json", "schema": 1}, "schema", "must be an object"),
+        ({"forbidden_pattern": "("}, "forbidden_pattern", "is not a valid"),
+        ({"format": "markdown", "sections": ["Risks"], "forbidden_pattern": "TODO"}, "", ""),
+    ],
+)
+def test_rules_of_a_format_that_make_no_sense_are_refused(rules: dict[str, Any], path: str, words: str) -> None:
+    deliverable = {"name": "A", "kind": "file_created", "target": "a", "rules": rules}
+    parts = {"listeners": [{"connection_id": 1}], "agent": {"profile_id": 1}, "deliverables": [deliverable]}
+    found = [(one.path, one.message) for one in shape_problems({**CONDITIONED, **parts})]
+    assert [where for where, _ in found] == ([f"deliverables[0].rules.{path}"] if path else [])
+    assert all(words in message for _, message in found), found

@@ -9,8 +9,9 @@ from typing import Any
 
 from accounts.actor import Actor
 from accounts.enums import Source, Via
+from dct_site.kernel.clock import utcnow
 from tests.factories.accounts import make_user
-from triggers.door.app import Door, utcnow
+from triggers.door.app import Door
 from triggers.door.verify import sign
 from triggers.services.endpoints import Created, create_webhook_connection
 

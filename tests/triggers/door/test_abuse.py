@@ -15,7 +15,7 @@ from tests.triggers.door.test_process import Serve, serve  # noqa: F401 - a fixt
 from triggers.door.verify import sign
 from triggers.enums import DeliveryStatus, Refusal
 from triggers.models import Delivery, DeliveryOutcome, Event
-from triggers.services.decide import decide_pending
+from triggers.services.decide.pending import decide_pending
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("tidy")]
 make = sync_to_async(make_hook)

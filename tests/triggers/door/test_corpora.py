@@ -14,7 +14,7 @@ from tests.triggers.sources import octokit
 from triggers.door.verify import sign
 from triggers.enums import DeliveryStatus
 from triggers.models import DeliveryOutcome, Event, PendingDelivery
-from triggers.services.decide import decide_pending
+from triggers.services.decide.pending import decide_pending
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("tidy")]
 SAMPLES = SHARED_DATA / "webhooks"

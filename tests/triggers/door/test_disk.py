@@ -10,7 +10,7 @@ import pytest
 from asgiref.sync import sync_to_async
 
 from tests.triggers.door.client import github, make_hook, open_door, post
-from triggers.door.limits import Disk
+from triggers.door.limits import Lookout
 from triggers.models import Delivery
 from workspaces import files
 
@@ -44,7 +44,7 @@ async def test_the_disk_is_looked_at_once_a_second_for_all_who_ask() -> None:
         looks += 1
         return False
 
-    disk = Disk(look)
+    disk = Lookout(look)
     answers = await asyncio.gather(*(disk.is_full() for _ in range(50)))
     assert (set(answers), looks) == ({True}, 1)
     disk._look_every_s = 0
@@ -62,7 +62,7 @@ async def test_a_volume_that_hangs_holds_nobody_up_and_is_asked_once() -> None:
         answers_now.wait(20)
         return False
 
-    disk = Disk(look, patience_s=0.01)
+    disk = Lookout(look, patience_s=0.01)
     try:
         assert [await disk.is_full() for _ in range(3)] == [False] * 3
         answers_now.set()

@@ -13,7 +13,7 @@ from tests.triggers.door.client import SECRET, github, make_hook, open_door, pos
 from triggers.door.verify import sign
 from triggers.models import Delivery, DeliveryOutcome, Execution
 from triggers.models.endpoint import new_path
-from triggers.services.decide import decide_pending
+from triggers.services.decide.pending import decide_pending
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("tidy")]
 make = sync_to_async(make_hook)

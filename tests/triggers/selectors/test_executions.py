@@ -20,13 +20,13 @@ from tests.factories.executions import (
     set_agent,
     set_deliverables,
 )
-from triggers.enums import StepName, StepStatus
+from triggers.enums import Origin, StepName, StepStatus
 from triggers.models import Execution, ExecutionStep
 from triggers.selectors.executions import detail_of, executions_visible_to
 from triggers.selectors.trail import trail_of
 from triggers.services.executions import cancel
-from triggers.services.launch import launch_some
-from triggers.services.settle import settle_some
+from triggers.services.launch.admitted import launch_some
+from triggers.services.settle.working import settle_some
 from workspaces.models import WorkspaceTemplate
 
 pytestmark = pytest.mark.django_db
@@ -60,6 +60,23 @@ def test_a_trail_goes_leg_by_leg(now: datetime) -> None:
     set_agent(_fresh(execution), AgentStatus.COMPLETED)
     settle_some(now=now)
     assert _trail(execution, now) == _states("done", "done", "done", "done", "done", "done")
+
+
+def test_rounds_are_counted_in_one_leg_only(now: datetime) -> None:
+    execution = make_launched()
+
+    def prove(*, at: datetime) -> None:
+        set_agent(execution, AgentStatus.RUNNING, claims_done_at=at)
+        settle_some(now=at)
+
+    prove(at=now + timedelta(seconds=2))
+    set_agent(execution, AgentStatus.RUNNING, claims_done_at=None)
+    settle_some(now=now + timedelta(seconds=3))
+    sent_back = trail_of(_fresh(execution), now=now + timedelta(seconds=4))
+    assert (sent_back[5]["state"], sent_back[5]["ms"]) == ("todo", None)
+    prove(at=now + timedelta(seconds=7))
+    again = trail_of(_fresh(execution), now=now + timedelta(seconds=8))
+    assert (again[5]["state"], again[5]["ms"]) == ("live", 1_000)
 
 
 def test_a_leg_that_broke_off_says_why(now: datetime) -> None:
@@ -96,6 +113,14 @@ def test_what_never_started_broke_off_while_it_waited(now: datetime) -> None:
     cancel(execution=execution, by=Actor.system(), now=now + timedelta(seconds=3))
     legs = trail_of(Execution.objects.get(pk=execution.pk), now=now)
     assert (legs[2]["state"], legs[2]["ms"]) == ("failed", 3000)
+
+
+def test_what_is_asked_again_was_noticed_when_it_was_asked(now: datetime) -> None:
+    last_week = now - timedelta(days=7)
+    first = make_execution(event=make_event(time=last_week))
+    again = make_execution(event=make_event(time=last_week, origin=Origin.REPLAY))
+    assert trail_of(first, now=now)[0]["ms"] == timedelta(days=7) / timedelta(milliseconds=1)
+    assert trail_of(again, now=now)[0]["ms"] == 0
 
 
 def test_durations_are_never_negative(now: datetime) -> None:

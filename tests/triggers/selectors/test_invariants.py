@@ -14,6 +14,7 @@ from agents.models import Agent, AgentRun, SlotHolder, StartRequest
 from agents.services.runs import claim
 from dct_site.diagnosis.findings import Standing
 from dct_site.diagnosis.invariants import look_at_invariants
+from tests.factories.agents import make_start
 from tests.factories.executions import agent_of, make_event, make_execution, make_launched
 from tests.factories.schedules import make_schedule
 from tests.factories.triggers import NOON, WrittenOut, make_delivery, make_jira, make_trigger, make_watch
@@ -21,7 +22,7 @@ from triggers.enums import DeliveryStatus, ExecutionStatus
 from triggers.models import DeliveryOutcome, Execution, Firing, PendingDelivery, Schedule
 from triggers.selectors.health import health
 from triggers.selectors.invariants import INVARIANTS, MISSING_DIRECTORY, broken, broken_quickly
-from triggers.services.decide import decide_pending
+from triggers.services.decide.pending import decide_pending
 from triggers.sources import registry
 from workspaces import files
 from workspaces.models import Workspace
@@ -156,6 +157,13 @@ def no_slot() -> None:
     SlotHolder.objects.all().delete()
 
 
+def two_in_turn() -> None:
+    at_work()
+    for subject in (1, 2):
+        start = make_start(subject, concurrency_key="trigger:1", is_in_turn=True)
+        StartRequest.objects.filter(pk=start.pk).update(status=StartStatus.ADMITTED)
+
+
 def missing_directory() -> None:
     at_work()
     shutil.rmtree(files.root_of(Workspace.objects.get()))
@@ -182,6 +190,7 @@ BROKEN: list[tuple[Callable[[], None], str, float]] = [
     (slot_of_nobody, "orphan_slot", 0),
     (slot_of_the_dead, "orphan_slot", 60),
     (no_slot, "no_slot", 0),
+    (two_in_turn, "two_in_turn", 0),
     (missing_directory, "missing_directory", 0),
 ]
 

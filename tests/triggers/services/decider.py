@@ -13,7 +13,7 @@ def main() -> None:
     """``decider.py TIME``: the time that it is told."""
     django.setup()
     from tests.factories.triggers import WrittenOut  # noqa: PLC0415 - models are there only now
-    from triggers.services.decide import decide_pending  # noqa: PLC0415
+    from triggers.services.decide.pending import decide_pending  # noqa: PLC0415
     from triggers.sources import registry  # noqa: PLC0415
 
     source = WrittenOut()

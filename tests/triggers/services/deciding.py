@@ -25,7 +25,7 @@ def main() -> None:
     django.setup()
     from tests.factories.triggers import WrittenOut  # noqa: PLC0415 - models are there only now
     from triggers.matching import live  # noqa: PLC0415
-    from triggers.services import decide  # noqa: PLC0415
+    from triggers.services.decide import pending as decide  # noqa: PLC0415
     from triggers.sources import registry  # noqa: PLC0415
 
     source = WrittenOut()

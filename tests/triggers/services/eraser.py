@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 def main() -> None:
     django.setup()
-    from triggers.services.erase_work import erase_some  # noqa: PLC0415 - models are there only now
+    from triggers.services.keeping.erase_work import erase_some  # noqa: PLC0415 - models are there only now
 
     while erase_some(now=datetime.fromisoformat(sys.argv[1])):
         pass

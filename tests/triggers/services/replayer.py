@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 def main() -> None:
     django.setup()
-    from triggers.services.bulk_replay_work import replay_some  # noqa: PLC0415 - models are there only now
+    from triggers.services.replays.bulk_work import replay_some  # noqa: PLC0415 - models are there only now
 
     while replay_some(now=datetime.fromisoformat(sys.argv[1])):
         pass

@@ -15,7 +15,7 @@ from tests.factories.triggers import NOON, make_delivery, make_jira, make_trigge
 from triggers.enums import Origin, Outcome
 from triggers.models import Event
 from triggers.services.answers import count_answers
-from triggers.services.decide import decide_pending
+from triggers.services.decide.pending import decide_pending
 from triggers.services.explain import explain_all
 from triggers.services.standing import disable, pause
 from workspaces.models import ContextItem

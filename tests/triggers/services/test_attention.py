@@ -23,9 +23,9 @@ from triggers.models import Delivery, Execution
 from triggers.services import attention, executions
 from triggers.services.attention import NotWaiting
 from triggers.services.executions import AlreadyOver
-from triggers.services.launch import launch_some
-from triggers.services.launch_checks import CannotLaunch
-from triggers.services.settle import settle_some
+from triggers.services.launch.admitted import launch_some
+from triggers.services.launch.checks import CannotLaunch
+from triggers.services.settle.working import settle_some
 from workspaces.enums import WorkspaceStatus
 
 pytestmark = pytest.mark.django_db

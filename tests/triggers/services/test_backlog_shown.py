@@ -12,7 +12,7 @@ from tests.factories.agents import set_limits
 from tests.factories.triggers import NOON, make_delivery, make_trigger
 from triggers.models import Execution, Trigger
 from triggers.selectors.health import Health
-from triggers.services.decide import decide_pending
+from triggers.services.decide.pending import decide_pending
 from triggers.views import status
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("outage")]

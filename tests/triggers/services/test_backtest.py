@@ -24,16 +24,16 @@ from tests.factories.triggers import (
 from tests.untouched import nothing_changes
 from triggers.models import Decision, Event, Execution, Trigger
 from triggers.selectors.events import first_id_from
-from triggers.services import backtest as service
-from triggers.services.backtest import StaleCursor, backtest
-from triggers.services.backtest_progress import Slice
-from triggers.services.backtest_queue import Queueing
-from triggers.services.decide import decide_pending
+from triggers.services.backtest import slices as service
+from triggers.services.backtest.progress import Slice
+from triggers.services.backtest.queue import Queueing
+from triggers.services.backtest.slices import StaleCursor, backtest
+from triggers.services.decide.pending import decide_pending
 from triggers.services.drafts import create_trigger
 from triggers.services.explain import explain
 from triggers.services.fire import fire
 from triggers.services.publishing import publish
-from triggers.services.replay import replay
+from triggers.services.replays.event import replay
 from triggers.services.standing import resume
 from triggers.services.validation import InvalidDocument
 from workspaces.models import ItemState
@@ -414,6 +414,8 @@ def test_what_was_decided_late_goes_with_the_backlog_and_expires_when_it_is_stal
     [
         ({"overlap": "skip"}, {"left_out": 3, "waited": 0}),
         ({"overlap": "coalesce"}, {"joined": 2, "waited": 3}),
+        ({"overlap": "queue"}, {"waited": 5}),
+        ({"overlap": "cancel_running"}, {"replaced": 5, "waited": 0}),
         ({"max_queued": 1}, {"left_out": 2, "waited": 3}),
         ({"max_queued": 1, "queue_policy": "drop_oldest"}, {"displaced": 2, "waited": 3}),
         ({"max_queued": 1, "queue_policy": "coalesce"}, {"joined": 2, "waited": 3}),
@@ -427,7 +429,7 @@ def test_its_own_bounds_hold_in_the_simulated_queue(
     ran(trigger, 110)
     queue = backtested(trigger, conditions=ANYTHING, limits=limits).queue
     assert queue is not None
-    names = ("left_out", "joined", "displaced", "waited")
+    names = ("left_out", "joined", "displaced", "replaced", "waited")
     assert {name: getattr(queue, name) for name in names} == {**dict.fromkeys(names, 0), **told}
     assert (queue.starts, queue.never) == (6, 0)
 

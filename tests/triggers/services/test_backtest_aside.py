@@ -15,13 +15,13 @@ from tests.factories.triggers import NOON, after, make_delivery, make_trigger
 from tests.in_process import InProcess
 from tests.triggers.services.doomed import database_url
 from triggers.models import Trigger
-from triggers.services import backtest as service
-from triggers.services import backtest_aside
-from triggers.services.backtest import StaleCursor
-from triggers.services.backtest_aside import Aside, Busy, Child
-from triggers.services.backtest_progress import Slice
-from triggers.services.backtest_wire import Broken, read_answer
-from triggers.services.decide import decide_pending
+from triggers.services.backtest import aside as backtest_aside
+from triggers.services.backtest import slices as service
+from triggers.services.backtest.aside import Aside, Busy, Child
+from triggers.services.backtest.progress import Slice
+from triggers.services.backtest.slices import StaleCursor
+from triggers.services.backtest.wire import Broken, read_answer
+from triggers.services.decide.pending import decide_pending
 from triggers.services.validation import InvalidDocument
 
 WINDOW: dict[str, Any] = {"since": NOON, "until": NOON + timedelta(days=1)}

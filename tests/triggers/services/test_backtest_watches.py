@@ -14,12 +14,14 @@ from tests.factories.triggers import NOON, after, make_delivery, make_jira, make
 from tests.untouched import nothing_changes
 from triggers.enums import Origin, WatchStatus
 from triggers.models import Event, Firing, Trigger, Watch
-from triggers.services import backtest as service
-from triggers.services import backtest_past, decide_past, decide_watches
-from triggers.services.backtest import backtest
-from triggers.services.backtest_progress import Slice
-from triggers.services.decide import decide_pending
-from triggers.services.replay import replay
+from triggers.services.backtest import past as backtest_past
+from triggers.services.backtest import slices as service
+from triggers.services.backtest.progress import Slice
+from triggers.services.backtest.slices import backtest
+from triggers.services.decide import past as decide_past
+from triggers.services.decide import watches as decide_watches
+from triggers.services.decide.pending import decide_pending
+from triggers.services.replays.event import replay
 from triggers.services.watches import elapse_due
 from workspaces.models import ContextItem, ItemState
 

@@ -28,13 +28,15 @@ from tests.factories.triggers import NOON, after, make_delivery, make_jira, make
 from tests.triggers.services.doomed import database_url
 from triggers.enums import BulkKind, BulkStatus, ExecutionStatus, Origin, Outcome, Refusal, RevisionChoice
 from triggers.models import BulkReplay, Decision, Delivery, Event, Execution, Replay, Trigger
-from triggers.services import bulk_replay, bulk_replay_work, redelivery
-from triggers.services.bulk_replay import InvalidWish, PreviewChanged, preview
-from triggers.services.bulk_replay_work import replay_some
-from triggers.services.bulk_wish import Filters, Wish
-from triggers.services.decide import decide_pending
-from triggers.services.replay import Manner
-from triggers.services.replay import replay as replay_one
+from triggers.services.decide.pending import decide_pending
+from triggers.services.replays import bulk as bulk_replay
+from triggers.services.replays import bulk_work as bulk_replay_work
+from triggers.services.replays import delivery as redelivery
+from triggers.services.replays.bulk import InvalidWish, PreviewChanged, preview
+from triggers.services.replays.bulk_wish import Filters, Wish
+from triggers.services.replays.bulk_work import replay_some
+from triggers.services.replays.event import Manner
+from triggers.services.replays.event import replay as replay_one
 from triggers.services.standing import delete_trigger, pause, resume
 
 pytestmark = pytest.mark.django_db

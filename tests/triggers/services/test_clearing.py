@@ -30,15 +30,15 @@ from triggers.models import (
     TriggerRevision,
     Watch,
 )
-from triggers.services import clearing
-from triggers.services.clearing import CHANGES, DELIVERIES, EVENTS, clear_due
-from triggers.services.decide import decide_pending
+from triggers.services.decide.pending import decide_pending
 from triggers.services.explain import explain_all
 from triggers.services.fire import fire
 from triggers.services.intake import Incoming, accept
-from triggers.services.purging import purge_due
-from triggers.services.replay import replay
-from triggers.services.retention import change_retention, days_of, default_retention, retention_of
+from triggers.services.keeping import clearing
+from triggers.services.keeping.clearing import CHANGES, DELIVERIES, EVENTS, clear_due
+from triggers.services.keeping.purging import purge_due
+from triggers.services.keeping.retention import change_retention, days_of, default_retention, retention_of
+from triggers.services.replays.event import replay
 from workspaces.models import ContextItem
 
 pytestmark = pytest.mark.django_db

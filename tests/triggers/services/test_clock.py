@@ -17,7 +17,7 @@ from triggers.models import Decision, Delivery, DeliveryOutcome, Event, Executio
 from triggers.schedules import misfires
 from triggers.services import clock, listeners, schedules, standing
 from triggers.services.clock import fire_due, forget_slots
-from triggers.services.decide import decide_pending
+from triggers.services.decide.pending import decide_pending
 from triggers.services.explain import explain
 from triggers.services.intake import Incoming, accept
 from triggers.sources.schedule.body import SLOT

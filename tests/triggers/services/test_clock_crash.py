@@ -14,7 +14,7 @@ from tests.triggers.services.doomed import Doomed, database_url
 from triggers.enums import SlotStatus
 from triggers.models import Delivery, Event, Execution, PendingDelivery, Schedule, ScheduleSlot
 from triggers.services.clock import fire_due
-from triggers.services.decide import decide_pending
+from triggers.services.decide.pending import decide_pending
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.unmeasured]
 HOUR = 3_600

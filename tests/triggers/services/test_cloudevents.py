@@ -16,7 +16,7 @@ from tests.factories.workspaces import make_connection
 from triggers.enums import DeliveryStatus, Outcome
 from triggers.models import ContextListener, Decision, Delivery, DeliveryOutcome, Event, Execution
 from triggers.services.cloudevents import NotSendable, create_connection, send_events
-from triggers.services.decide import decide_pending
+from triggers.services.decide.pending import decide_pending
 from triggers.services.intake import Receipt
 from triggers.sources.cloudevents.event import NotACloudEvent
 from triggers.sources.cloudevents.http import STRUCTURED

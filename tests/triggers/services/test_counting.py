@@ -15,15 +15,17 @@ from accounts.models import Connection
 from tests.factories.triggers import NOON, after, make_delivery, make_jira, make_trigger, ticket
 from triggers.enums import Origin, Outcome
 from triggers.models import Decision, Event, Trigger
-from triggers.services import decide, decide_commit, decide_past
-from triggers.services.decide import decide_pending
-from triggers.services.decide_past import past_of
-from triggers.services.decide_plan import Plan
+from triggers.services.decide import commit as decide_commit
+from triggers.services.decide import past as decide_past
+from triggers.services.decide import pending as decide
+from triggers.services.decide.past import past_of
+from triggers.services.decide.pending import decide_pending
+from triggers.services.decide.plan import Plan
 from triggers.services.dry_run import try_on_events, try_on_payload
 from triggers.services.explain import explain, explain_all
 from triggers.services.fire import fire
 from triggers.services.judge import event_facts, judge
-from triggers.services.replay import replay
+from triggers.services.replays.event import replay
 from workspaces.models import ItemState
 
 pytestmark = pytest.mark.django_db

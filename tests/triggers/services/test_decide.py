@@ -18,7 +18,7 @@ from triggers.models import (
     SeenChange,
     WebhookEndpoint,
 )
-from triggers.services.decide import decide_pending
+from triggers.services.decide.pending import decide_pending
 from workspaces.enums import TrustTier
 from workspaces.models import ContextItem
 

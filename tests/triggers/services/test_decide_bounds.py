@@ -11,10 +11,12 @@ from agents.enums import StartStatus
 from tests.factories.triggers import NOON, after, make_delivery, make_trigger
 from triggers.enums import ExecutionStatus, FiringRole, Outcome, Suppression
 from triggers.models import Decision, Event, Execution, Firing, Trigger
-from triggers.services import decide, decide_commit, dry_run, executions, explain
-from triggers.services.decide import decide_pending
-from triggers.services.decide_plan import Plan
-from triggers.services.launch_context import entries_for
+from triggers.services import dry_run, executions, explain
+from triggers.services.decide import commit as decide_commit
+from triggers.services.decide import pending as decide
+from triggers.services.decide.pending import decide_pending
+from triggers.services.decide.plan import Plan
+from triggers.services.launch.context import entries_for
 from triggers.services.publishing import publish
 from workspaces.models import Workspace
 
@@ -101,15 +103,17 @@ class TestOverlap:
         trigger.refresh_from_db()
         assert trigger.last_fired_at == after(5)
 
-    def test_the_run_is_told_of_the_events_that_joined_it(self) -> None:
+    def test_the_run_works_by_the_newest_event_and_is_told_of_the_others(self) -> None:
         trigger = make_trigger(limits={"overlap": "coalesce"})
-        answered(trigger)
+        first = answered(trigger).event_id
         assert "merged.json" not in [entry.path for entry in entries_for(Execution.objects.get(), Workspace())]
-        joined = [answered(trigger, at=at).event_id for at in (1, 2)]
+        second, newest = (answered(trigger, at=at).event_id for at in (1, 2))
 
         entries = {entry.path: entry for entry in entries_for(Execution.objects.get(), Workspace())}
 
-        assert [one["id"] for one in json.loads(entries["merged.json"].content)] == joined
+        assert json.loads(entries["event.json"].content)["id"] == newest
+        assert [one["id"] for one in json.loads(entries["merged.json"].content)] == [first, second]
+        assert Execution.objects.get().event_count == 3
 
     def test_events_of_one_batch_join_the_run_that_it_plans(self) -> None:
         trigger = make_trigger(limits={"overlap": "coalesce", "cooldown_s": 60, "cooldown_policy": "delay"})

@@ -22,7 +22,7 @@ from triggers.models import (
     SeenChange,
     Trigger,
 )
-from triggers.services.decide import decide_pending
+from triggers.services.decide.pending import decide_pending
 from workspaces.models import ContextItem, ItemState
 
 EVERYTHING = (Event, SeenChange, ContextItem, ItemState, Decision, Firing, Execution, DeliveryOutcome)

@@ -13,9 +13,9 @@ from tests.factories.triggers import NOON, WrittenOut, after, make_delivery, mak
 from triggers.enums import ExecutionStatus, Origin, Outcome, Suppression
 from triggers.models import Decision, Event, Execution, PendingDelivery, Trigger
 from triggers.selectors.backlog import count_words, pace_words, span
-from triggers.services import decide_share
-from triggers.services.decide import decide_pending
-from triggers.services.decide_share import next_to_decide
+from triggers.services.decide import share as decide_share
+from triggers.services.decide.pending import decide_pending
+from triggers.services.decide.share import next_to_decide
 from workspaces.models import ItemState
 
 pytestmark = pytest.mark.django_db

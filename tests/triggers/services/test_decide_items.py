@@ -9,7 +9,7 @@ from triggers.models import (
     Decision,
     Event,
 )
-from triggers.services.decide import decide_pending
+from triggers.services.decide.pending import decide_pending
 from workspaces.models import ContextItem, ItemState
 
 pytestmark = pytest.mark.django_db

@@ -13,15 +13,15 @@ from django.db import DataError, IntegrityError, OperationalError, connection
 from tests.factories.triggers import NOON, after, make_delivery, make_jira, make_trigger
 from triggers.enums import DeliveryStatus, Outcome
 from triggers.models import Decision, Delivery, DeliveryOutcome, Event, Execution, PendingDelivery, SeenChange
-from triggers.services import decide
-from triggers.services.decide import decide_pending
-from triggers.services.decide_commit import Overtaken, commit
-from triggers.services.decide_pace import MAX_BATCH, TARGET_S, Pace
-from triggers.services.decide_plan import Plan
-from triggers.services.decide_plan import prepare as plan_of
-from triggers.services.decide_sql import mark_fired
-from triggers.services.decide_suspects import GIVEN_UP_AFTER, Suspects
-from triggers.services.decide_turn import PATIENCE, Patience, turn
+from triggers.services.decide import pending as decide
+from triggers.services.decide.commit import Overtaken, commit
+from triggers.services.decide.pace import MAX_BATCH, TARGET_S, Pace
+from triggers.services.decide.pending import decide_pending
+from triggers.services.decide.plan import Plan
+from triggers.services.decide.plan import prepare as plan_of
+from triggers.services.decide.sql import mark_fired
+from triggers.services.decide.suspects import GIVEN_UP_AFTER, Suspects
+from triggers.services.decide.turn import PATIENCE, Patience, turn
 from workspaces.models import ContextItem, ItemState
 
 

@@ -18,9 +18,10 @@ from triggers.models import (
     SeenChange,
     Trigger,
 )
-from triggers.services import decide, decide_commit
-from triggers.services.decide import decide_pending
-from triggers.services.decide_plan import Plan
+from triggers.services.decide import commit as decide_commit
+from triggers.services.decide import pending as decide
+from triggers.services.decide.pending import decide_pending
+from triggers.services.decide.plan import Plan
 from triggers.services.standing import pause
 from workspaces.models import ContextItem
 

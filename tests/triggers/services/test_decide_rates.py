@@ -11,9 +11,11 @@ from tests.factories.accounts import make_user
 from tests.factories.triggers import NOON, after, make_delivery, make_trigger
 from triggers.enums import Origin, Outcome, Suppression, TriggerStatus
 from triggers.models import Decision, Event, Execution, Trigger
-from triggers.services import decide, decide_commit, dry_run
-from triggers.services.decide import decide_pending
-from triggers.services.decide_plan import Plan
+from triggers.services import dry_run
+from triggers.services.decide import commit as decide_commit
+from triggers.services.decide import pending as decide
+from triggers.services.decide.pending import decide_pending
+from triggers.services.decide.plan import Plan
 from triggers.services.fire import fire
 from triggers.services.standing import resume, shadow
 

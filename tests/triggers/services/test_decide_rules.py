@@ -14,8 +14,8 @@ from tests.factories.triggers import NOON, after, make_delivery, make_jira, make
 from triggers.documents import LimitsPart
 from triggers.enums import CooldownPolicy, LatePolicy, Origin, Outcome, Suppression, TriggerStatus
 from triggers.models import Decision, Event, Execution, Trigger
-from triggers.services.decide import decide_pending
-from triggers.services.decide_rules import Circumstances, delayed_until, suppression
+from triggers.services.decide.pending import decide_pending
+from triggers.services.decide.rules import Circumstances, delayed_until, suppression
 from triggers.services.standing import disable, pause, resume, shadow
 from triggers.sources.internal.order import Order
 

@@ -6,7 +6,7 @@ import pytest
 
 from accounts.models import JournalEntry
 from tests.factories.triggers import make_delivery, make_jira
-from triggers.services.decide import decide_pending
+from triggers.services.decide.pending import decide_pending
 
 pytestmark = pytest.mark.django_db
 

@@ -11,7 +11,7 @@ from tests.factories.triggers import NOON, after, make_delivery, make_jira, make
 from tests.untouched import nothing_changes
 from triggers.enums import Outcome, Suppression
 from triggers.models import Decision, Event, Trigger
-from triggers.services.decide import decide_pending
+from triggers.services.decide.pending import decide_pending
 from triggers.services.dry_run import NothingToTry, Tried, try_on_events, try_on_payload
 from triggers.services.standing import pause
 from triggers.services.validation import InvalidDocument

@@ -46,14 +46,22 @@ from triggers.models import (
     SeenChange,
     Trigger,
 )
-from triggers.services import erase_find, erase_work, erasing
-from triggers.services.decide import decide_pending
-from triggers.services.erase_find import Person
-from triggers.services.erase_work import erase_some
-from triggers.services.erasing import Counted, CountsChanged, InvalidSubject, StillRunning, Subject, count, start
+from triggers.services.decide.pending import decide_pending
 from triggers.services.explain import explain, explain_all
-from triggers.services.replay import replay
-from triggers.services.tombstones import InputsPurged
+from triggers.services.keeping import erase_find, erase_work, erasing
+from triggers.services.keeping.erase_find import Person
+from triggers.services.keeping.erase_work import erase_some
+from triggers.services.keeping.erasing import (
+    Counted,
+    CountsChanged,
+    InvalidSubject,
+    StillRunning,
+    Subject,
+    count,
+    start,
+)
+from triggers.services.keeping.tombstones import InputsPurged
+from triggers.services.replays.event import replay
 from triggers.services.watches import elapse_due
 from workspaces import files
 from workspaces.enums import ContextKind, TrustTier

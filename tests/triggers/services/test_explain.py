@@ -11,7 +11,7 @@ from tests.factories.triggers import NOON, after, make_delivery, make_jira, make
 from tests.factories.workspaces import make_item
 from triggers.enums import Origin, Outcome, Suppression
 from triggers.models import Decision, Event, Execution, Trigger
-from triggers.services.decide import decide_pending
+from triggers.services.decide.pending import decide_pending
 from triggers.services.drafts import create_trigger, save_draft
 from triggers.services.explain import Explanation, explain, explain_all
 from triggers.services.fire import fire

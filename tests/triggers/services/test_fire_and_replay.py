@@ -9,10 +9,10 @@ from tests.factories.triggers import NOON, after, make_delivery, make_jira, make
 from tests.factories.workspaces import make_item
 from triggers.enums import Origin, Outcome, Suppression, TriggerStatus
 from triggers.models import Decision, Event, Execution, Trigger
-from triggers.services.decide import decide_pending
+from triggers.services.decide.pending import decide_pending
 from triggers.services.drafts import create_trigger
 from triggers.services.fire import CannotFire, fire
-from triggers.services.replay import replay
+from triggers.services.replays.event import replay
 from triggers.services.standing import disable, pause
 from workspaces.enums import TrustTier
 from workspaces.models import ContextItem, ItemState

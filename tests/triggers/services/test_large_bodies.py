@@ -10,9 +10,9 @@ from django.db import connection as database
 from tests.factories.executions import make_execution
 from tests.factories.triggers import NOON, make_jira
 from triggers.models import Delivery, Event
-from triggers.services import large_bodies, purging
 from triggers.services.intake import Incoming, accept
-from triggers.services.purging import DELIVERIES, purge_due
+from triggers.services.keeping import large_bodies, purging
+from triggers.services.keeping.purging import DELIVERIES, purge_due
 
 LATER = NOON + timedelta(days=31)
 CANARY = b"kim.canary@example.org "

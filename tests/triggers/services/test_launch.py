@@ -17,9 +17,9 @@ from tests.factories.agents import set_limits
 from tests.factories.executions import make_admitted, make_event, make_execution
 from triggers.enums import Attention, ExecutionStatus, StepStatus
 from triggers.models import Execution
-from triggers.services import launch_lease
 from triggers.services.executions import cancel
-from triggers.services.launch import launch_some
+from triggers.services.launch import lease as launch_lease
+from triggers.services.launch.admitted import launch_some
 from workspaces import files
 from workspaces.enums import WorkspaceStatus
 from workspaces.models import Workspace
@@ -133,11 +133,11 @@ def test_a_launcher_that_woke_up_late_is_refused(now: datetime, monkeypatch: pyt
     execution = make_admitted()
 
     def overtaken(**values: object) -> object:
-        monkeypatch.setattr("triggers.services.launch_steps.baselines", baselines)
+        monkeypatch.setattr("triggers.services.launch.steps.baselines", baselines)
         assert launch_some(owner="b", now=now + timedelta(minutes=2)) == 1
         return baselines(**values)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("triggers.services.launch_steps.baselines", overtaken)
+    monkeypatch.setattr("triggers.services.launch.steps.baselines", overtaken)
     assert launch_some(owner="a", now=now) == 1
     assert _fresh(execution).epoch == 2
     assert _fresh(execution).status == ExecutionStatus.RUNNING
@@ -148,11 +148,11 @@ def test_a_failure_of_one_who_was_overtaken_changes_nothing(now: datetime, monke
     execution = make_admitted()
 
     def overtaken(**values: object) -> object:
-        monkeypatch.setattr("triggers.services.launch_steps.baselines", baselines)
+        monkeypatch.setattr("triggers.services.launch.steps.baselines", baselines)
         launch_some(owner="b", now=now + timedelta(minutes=2))
         raise RuntimeError("too late")
 
-    monkeypatch.setattr("triggers.services.launch_steps.baselines", overtaken)
+    monkeypatch.setattr("triggers.services.launch.steps.baselines", overtaken)
     launch_some(owner="a", now=now)
     assert _fresh(execution).status == ExecutionStatus.RUNNING
 
@@ -165,7 +165,7 @@ def test_a_launch_that_lost_the_race_for_the_lease_takes_nothing(now: datetime) 
 
 def test_one_that_another_launcher_took_first_is_passed_over(now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
     make_admitted()
-    monkeypatch.setattr("triggers.services.launch_steps.claim", lambda *args, **values: None)
+    monkeypatch.setattr("triggers.services.launch.steps.claim", lambda *args, **values: None)
     assert launch_some(owner="a", now=now) == 0
 
 
@@ -176,7 +176,7 @@ def test_a_cancelled_execution_is_not_launched_further(now: datetime, monkeypatc
         cancel(execution=execution, by=Actor.system("test"), now=now)
         return baselines(**values)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("triggers.services.launch_steps.baselines", cancelled)
+    monkeypatch.setattr("triggers.services.launch.steps.baselines", cancelled)
     launch_some(owner="a", now=now)
     execution = _fresh(execution)
     assert execution.status == ExecutionStatus.CANCELLED
@@ -218,9 +218,9 @@ def test_a_slow_clone_is_told_before_the_context_with_a_new_lease(
         leases.append(_fresh(execution).lease_until)
         make_directory(workspace)
 
-    monkeypatch.setattr("triggers.services.launch_steps.baselines", looked)
-    monkeypatch.setattr("triggers.services.launch_steps.clone.build", build)
-    monkeypatch.setattr("triggers.services.launch_steps.TELL_AFTER", timedelta(seconds=0 if is_slow else 3600))
+    monkeypatch.setattr("triggers.services.launch.steps.baselines", looked)
+    monkeypatch.setattr("triggers.services.launch.steps.clone.build", build)
+    monkeypatch.setattr("triggers.services.launch.steps.TELL_AFTER", timedelta(seconds=0 if is_slow else 3600))
     launch_some(owner="a", now=now)
     assert (seen["clone"], seen["context"]) == (("done", "running") if is_slow else ("running", "pending"))
     taken, later = leases

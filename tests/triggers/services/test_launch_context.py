@@ -9,7 +9,7 @@ from tests.factories.agents import set_limits
 from tests.factories.executions import make_event, make_execution, make_running_trigger
 from tests.factories.workspaces import make_item, make_template
 from triggers.models import Event
-from triggers.services.launch_context import entries_for, title_values
+from triggers.services.launch.context import entries_for, title_values
 from workspaces.enums import ContextKind, ContextRefreshMode, TrustTier
 from workspaces.models import ContextItem, ItemState, Workspace, WorkspaceTemplate
 from workspaces.services.clone import enter, prepare

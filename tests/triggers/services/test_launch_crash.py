@@ -12,8 +12,8 @@ from tests.factories.executions import NOON, make_admitted, make_launched, set_a
 from tests.triggers.services.doomed import Doomed
 from triggers.enums import ExecutionStatus, StepStatus
 from triggers.models import Attempt, Execution
-from triggers.services.launch import MOST_TAKEOVERS, launch_some
-from triggers.services.settle import settle_some
+from triggers.services.launch.admitted import MOST_TAKEOVERS, launch_some
+from triggers.services.settle.working import settle_some
 from workspaces import files
 from workspaces.enums import WorkspaceStatus
 from workspaces.models import ContextFile, Workspace

@@ -12,8 +12,9 @@ from tests.factories.agents import make_command, make_profile
 from tests.factories.executions import make_admitted
 from triggers.enums import Attention, ExecutionStatus, StepStatus
 from triggers.models import Attempt, Execution
-from triggers.services import executions, launch_ends
-from triggers.services.launch import launch_some
+from triggers.services import executions
+from triggers.services.launch import ends as launch_ends
+from triggers.services.launch.admitted import launch_some
 from workspaces import files
 from workspaces.enums import WorkspaceStatus
 from workspaces.models import Workspace, WorkspaceTemplate
@@ -104,7 +105,7 @@ def test_a_full_disk_makes_it_wait_with_the_reason_and_is_no_failure(
         raise files.NoSpace
 
     if where == "watermark":
-        monkeypatch.setattr("triggers.services.launch.files.enough_space", lambda: False)
+        monkeypatch.setattr("triggers.services.launch.admitted.files.enough_space", lambda: False)
     else:
         monkeypatch.setattr(clone, "build", full)
     launch_some(owner="a", now=now)
@@ -156,7 +157,7 @@ def test_a_failure_after_the_clone_closes_the_workspace(now: datetime, monkeypat
     def broken(**values: object) -> None:
         raise OSError(5, "the disk coughs")
 
-    monkeypatch.setattr("triggers.services.launch_steps.baselines", broken)
+    monkeypatch.setattr("triggers.services.launch.steps.baselines", broken)
     launch_some(owner="a", now=now)
     execution = _fresh(execution)
     assert execution.status == ExecutionStatus.FAILED

@@ -25,8 +25,9 @@ from triggers.enums import DeliveryStatus, Outcome, Suppression, TriggerStatus
 from triggers.matching import live
 from triggers.models import Decision, DeliveryOutcome, Event, Generation, PendingDelivery, Trigger, TriggerRevision
 from triggers.selectors.standings import standing_at
-from triggers.services import decide_sql, drafts, generation, matching, publishing, standing
-from triggers.services.decide import decide_pending
+from triggers.services import drafts, generation, matching, publishing, standing
+from triggers.services.decide import sql as decide_sql
+from triggers.services.decide.pending import decide_pending
 
 SYSTEM = Actor.system()
 
@@ -232,7 +233,7 @@ def test_only_triggers_that_match_are_read(monkeypatch: pytest.MonkeyPatch) -> N
         wanted.extend(given)
         return matching.candidates(given)
 
-    monkeypatch.setattr("triggers.services.decide_plan.candidates", counted)
+    monkeypatch.setattr("triggers.services.decide.plan.candidates", counted)
     make_delivery(connection_of(trigger), ticket(changes={"status": ["Review", "Done"]}))
     decide_pending(now=NOON)
     assert wanted == [trigger.pk]

@@ -18,7 +18,7 @@ from tests.triggers.views.people import visitor
 from triggers.enums import Outcome, Suppression
 from triggers.models import Decision, Execution, WebhookEndpoint
 from triggers.services.connections import change_connection
-from triggers.services.decide import decide_pending
+from triggers.services.decide.pending import decide_pending
 from triggers.services.intake import Incoming, accept
 from triggers.services.own_writes import MOST, InvalidConfig, own_actors_of
 

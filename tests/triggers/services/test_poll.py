@@ -27,9 +27,9 @@ from tests.simulators.mailboxes import PASSWORD, DemoServer, deliver, renumber, 
 from triggers.enums import ListenerStatus, ListenerType
 from triggers.models import ContextListener, Delivery, Event, Execution, PendingDelivery
 from triggers.services import listeners, mailboxes, poll
-from triggers.services.decide import decide_pending
+from triggers.services.decide.pending import decide_pending
+from triggers.services.keeping.retention import change_retention
 from triggers.services.poll import poll_due, polls
-from triggers.services.retention import change_retention
 from triggers.sources import registry
 from triggers.sources.base import Arrival, Polled, PollFailed, PollFailure
 from triggers.sources.email.settings import InvalidMailSettings

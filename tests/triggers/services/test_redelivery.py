@@ -18,11 +18,11 @@ from triggers.door.verify import sign
 from triggers.enums import DeliveryStatus, Origin, Refusal
 from triggers.models import Decision, Delivery, DeliveryOutcome, Event, Execution, PendingDelivery, Replay, SeenChange
 from triggers.services import endpoints
-from triggers.services.decide import decide_pending
+from triggers.services.decide.pending import decide_pending
 from triggers.services.endpoints import Created, create_webhook_connection
 from triggers.services.intake import Incoming, accept
-from triggers.services.redelivery import NotReplayable, is_replayable, replay_delivery, why_not
-from triggers.services.replay import Manner
+from triggers.services.replays.delivery import NotReplayable, is_replayable, replay_delivery, why_not
+from triggers.services.replays.event import Manner
 from workspaces.enums import TrustTier
 from workspaces.models import ContextItem, ItemState
 

@@ -11,12 +11,12 @@ from triggers.enums import Origin, Outcome, RevisionChoice
 from triggers.models import Decision, Event, Execution, Firing, Replay, Trigger
 from triggers.services import publishing
 from triggers.services.answers import count_answers
-from triggers.services.decide import decide_pending
+from triggers.services.decide.pending import decide_pending
 from triggers.services.drafts import save_draft
 from triggers.services.explain import explain, explain_all
-from triggers.services.launch_checks import plan_of
-from triggers.services.replay import CannotReplay, Manner, replay
-from triggers.services.replay_edit import MOST_PATHS, InvalidEdit, changed_paths, checked, parts_of, read_edit
+from triggers.services.launch.checks import plan_of
+from triggers.services.replays.edit import MOST_PATHS, InvalidEdit, changed_paths, checked, parts_of, read_edit
+from triggers.services.replays.event import CannotReplay, Manner, replay
 from triggers.services.standing import disable
 from workspaces.enums import DeployMode
 

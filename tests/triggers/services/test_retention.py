@@ -24,16 +24,16 @@ from triggers.models import (
     SeenChange,
     Trigger,
 )
-from triggers.services import purging
-from triggers.services.decide import decide_pending
+from triggers.services.decide.pending import decide_pending
 from triggers.services.dry_run import try_on_events
 from triggers.services.executions import retry
 from triggers.services.explain import explain, explain_all
 from triggers.services.intake import Incoming, accept
-from triggers.services.purging import purge_due
-from triggers.services.replay import replay
-from triggers.services.retention import change_retention, days_of, default_retention, retention_of
-from triggers.services.tombstones import InputsPurged, gone_since
+from triggers.services.keeping import purging
+from triggers.services.keeping.purging import purge_due
+from triggers.services.keeping.retention import change_retention, days_of, default_retention, retention_of
+from triggers.services.keeping.tombstones import InputsPurged, gone_since
+from triggers.services.replays.event import replay
 from triggers.views.draft_state import samples_of
 
 pytestmark = pytest.mark.django_db

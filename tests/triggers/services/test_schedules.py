@@ -21,7 +21,14 @@ from triggers.services import listeners
 from triggers.services.clock import fire_due
 from triggers.services.listeners import NotPolled
 from triggers.services.listening import listener_for
-from triggers.services.schedules import InvalidSchedule, change_calendar, change_schedule, plan_of, preview_of
+from triggers.services.schedules import (
+    InvalidSchedule,
+    change_calendar,
+    change_schedule,
+    delete_schedule,
+    plan_of,
+    preview_of,
+)
 from workspaces.enums import ItemKind
 from workspaces.models import ContextItem
 
@@ -247,3 +254,36 @@ def test_publishing_hears_a_whole_clock_too() -> None:
     row = make_schedule()
     listener = listener_for(connection=row.listener.connection, item=None, now=NOON)
     assert (listener.listener_type, listener.next_due_at) == (ListenerType.SCHEDULE, None)
+
+
+def test_a_deleted_one_fires_no_more_and_its_slots_stay() -> None:
+    row = make_schedule()
+    assert fire_due(now=after(HOUR)) == 1
+    delete_schedule(schedule=row, by=BY, now=after(HOUR + 1))
+    item = ContextItem.objects.get()
+    assert (row.next_at, row.deleted_at, item.is_watched) == (None, after(HOUR + 1), False)
+    assert fire_due(now=after(5 * HOUR)) == 0
+    assert ScheduleSlot.objects.filter(schedule=row).count() == 1
+    entry = AuditEntry.objects.get(action="schedule.deleted")
+    assert (entry.object_id, entry.before) == (row.pk, {"name": "Every hour"})
+
+    delete_schedule(schedule=row, by=BY, now=after(6 * HOUR))
+    assert row.deleted_at == after(HOUR + 1)
+    assert AuditEntry.objects.filter(action="schedule.deleted").count() == 1
+
+
+def test_nothing_brings_a_deleted_one_back() -> None:
+    row = make_schedule()
+    calendar = make_calendar(row.listener.connection)
+    change_schedule(schedule=row, by=BY, now=NOON, calendar_ids=[calendar.pk])
+    listeners.pause_listener(listener=row.listener, by=BY, now=NOON)
+    delete_schedule(schedule=row, by=BY, now=NOON)
+    listeners.resume_listener(listener=row.listener, by=BY, now=NOON)
+    change_calendar(calendar=calendar, by=BY, now=NOON, days="2027-01-01")
+    with pytest.raises(InvalidSchedule, match="It was deleted"):
+        change_schedule(schedule=row, by=BY, now=NOON, cron="1 * * * *")
+    row.refresh_from_db()
+    assert row.next_at is None
+    assert fire_due(now=after(5 * HOUR)) == 0
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Schedule.objects.filter(pk=row.pk).update(next_at=NOON)

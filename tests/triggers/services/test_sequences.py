@@ -10,9 +10,9 @@ from accounts.models import Connection
 from tests.factories.triggers import after, make_delivery, make_trigger
 from triggers.enums import Outcome
 from triggers.models import Decision, Event, Trigger
-from triggers.services.decide import decide_pending
+from triggers.services.decide.pending import decide_pending
 from triggers.services.dry_run import try_on_events
-from triggers.services.replay import replay
+from triggers.services.replays.event import replay
 
 pytestmark = pytest.mark.django_db
 SYSTEM = Actor.system()

@@ -12,9 +12,10 @@ from deliverables.enums import DeliverableStatus
 from tests.factories.executions import make_admitted, make_launched, set_agent, set_deliverables
 from triggers.enums import Attention, ExecutionStatus, StepStatus
 from triggers.models import Attempt, Execution
-from triggers.services import settle, settle_moves
-from triggers.services.settle import settle_deadlines, settle_some
-from triggers.services.settle_rule import Next
+from triggers.services.settle import moves as settle_moves
+from triggers.services.settle import working as settle
+from triggers.services.settle.rule import Next
+from triggers.services.settle.working import settle_deadlines, settle_some
 from triggers.services.slots import give_back
 from workspaces.enums import WorkspaceStatus
 from workspaces.models import Workspace

@@ -7,7 +7,7 @@ import pytest
 
 from agents.enums import AgentStatus, WaitsFor
 from triggers.enums import EXECUTION_MOVES, Attention, ExecutionStatus
-from triggers.services.settle_rule import Next, Standing, next_of
+from triggers.services.settle.rule import Next, Standing, next_of
 
 pytestmark = pytest.mark.one_pass
 

@@ -12,8 +12,9 @@ from tests.triggers.services.doomed import Doomed
 from tests.triggers.services.test_watching import HOUR, come, question, reply, states, waiting
 from triggers.enums import Origin, Outcome, WatchStatus
 from triggers.models import Decision, Delivery, Event, Execution, PendingDelivery, Watch
-from triggers.services import decide, watches
-from triggers.services.decide import decide_pending
+from triggers.services import watches
+from triggers.services.decide import pending as decide
+from triggers.services.decide.pending import decide_pending
 from triggers.services.watches import elapse_due
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.unmeasured]

@@ -21,23 +21,17 @@ from tests.untouched import nothing_changes
 from triggers.conditions.absences import absences
 from triggers.enums import Origin, Outcome, WatchStatus
 from triggers.models import Decision, Delivery, Event, PendingDelivery, Trigger, Watch
-from triggers.services import (
-    decide,
-    decide_commit,
-    decide_past,
-    decide_watches,
-    drafts,
-    publishing,
-    standing,
-    watch_rules,
-    watches,
-)
-from triggers.services.decide import decide_pending
-from triggers.services.decide_past import past_of
-from triggers.services.decide_plan import Plan
+from triggers.services import drafts, publishing, standing, watch_rules, watches
+from triggers.services.decide import commit as decide_commit
+from triggers.services.decide import past as decide_past
+from triggers.services.decide import pending as decide
+from triggers.services.decide import watches as decide_watches
+from triggers.services.decide.past import past_of
+from triggers.services.decide.pending import decide_pending
+from triggers.services.decide.plan import Plan
 from triggers.services.dry_run import try_on_events, try_on_payload
 from triggers.services.fire import fire
-from triggers.services.replay import replay
+from triggers.services.replays.event import replay
 from triggers.services.watches import elapse_due
 from workspaces.models import ContextItem
 

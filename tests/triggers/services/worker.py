@@ -19,9 +19,9 @@ django.setup()
 from dct_site.kernel.crashpoints import VARIABLE  # noqa: E402
 from tests.factories.triggers import WrittenOut  # noqa: E402
 from triggers.services.clock import fire_due  # noqa: E402
-from triggers.services.decide import decide_pending  # noqa: E402
-from triggers.services.launch import launch_some  # noqa: E402
-from triggers.services.settle import settle_some  # noqa: E402
+from triggers.services.decide.pending import decide_pending  # noqa: E402
+from triggers.services.launch.admitted import launch_some  # noqa: E402
+from triggers.services.settle.working import settle_some  # noqa: E402
 from triggers.services.watches import elapse_due  # noqa: E402
 from triggers.sources import registry  # noqa: E402
 

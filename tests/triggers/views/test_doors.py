@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.contrib.messages import get_messages
 from django.test import Client
 from django.urls import reverse
 from guardian.shortcuts import assign_perm
@@ -105,8 +106,14 @@ def test_a_page_asks_to_sign_in_first(client: Client, name: str) -> None:
 
 
 def test_a_button_of_somebody_signed_out_leads_to_the_sign_in_page(client: Client) -> None:
-    answer = client.post(reverse("trigger-pause", args=[1]), headers={"HX-Request": "true"})
-    assert (answer.status_code, answer.headers["HX-Redirect"]) == (204, reverse("login"))
+    page = {"HX-Request": "true", "HX-Current-URL": "http://testserver/triggers/?q=late"}
+    answer = client.post(reverse("trigger-pause", args=[1]), headers=page)
+    to_there_again = f"{reverse('login')}?next=/triggers/%3Fq%3Dlate"
+    assert (answer.status_code, answer.headers["HX-Redirect"]) == (204, to_there_again)
+    assert ["signed out" in str(message) for message in get_messages(answer.wsgi_request)] == [True]
+    elsewhere = {"HX-Request": "true", "HX-Current-URL": "http://example.org/triggers/"}
+    answer = client.post(reverse("trigger-pause", args=[1]), headers=elsewhere)
+    assert answer.headers["HX-Redirect"] == f"{reverse('login')}?next=/"
 
 
 @pytest.mark.unmeasured

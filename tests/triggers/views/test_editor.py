@@ -16,7 +16,7 @@ from tests.triggers.views.people import Visitor, visitor
 from triggers.documents import read
 from triggers.models import Trigger
 from triggers.services import drafts
-from triggers.services.decide import decide_pending
+from triggers.services.decide.pending import decide_pending
 
 pytestmark = pytest.mark.django_db
 
@@ -60,6 +60,10 @@ def test_every_field_is_kept_in_the_draft(developer: Visitor) -> None:
             "agent-instructions": "Two\r\nlines",
             "limits-cooldown_s": "60",
             "limits-cooldown_policy": "delay",
+            "limits-debounce_s": "30",
+            "limits-debounce_max_s": "20",
+            "limits-batch_by": "item",
+            "limits-overlap": "skip",
             "deliverables-TOTAL_FORMS": 2,
             "deliverables-0-name": "Report",
             "deliverables-0-kind": "file_created",
@@ -75,7 +79,10 @@ def test_every_field_is_kept_in_the_draft(developer: Visitor) -> None:
     assert (draft["name"], draft["priority"]) == ("Another name", 7)
     assert draft["workspace"] == {"template_id": None, "deploy": "draft", "title_pattern": "{item.title}"}
     assert draft["agent"]["instructions"] == "Two\nlines"
-    assert draft["limits"] == {"cooldown_s": 60, "cooldown_policy": "delay"}
+    waits = {"debounce_s": 30, "debounce_max_s": 20, "overlap": "skip"}
+    assert draft["limits"] == {"cooldown_s": 60, "cooldown_policy": "delay", **waits}
+    contradictions = [problem["path"] for problem in answer.context["draft"]["problems"]]
+    assert contradictions == ["limits.debounce_max_s", "limits.overlap"]
     report = {"name": "Report", "kind": "file_created", "target": "feedback/report.md", "required": True}
     assert draft["deliverables"] == [{**report, "rules": {"min_size": 10}}]
 
@@ -373,7 +380,21 @@ def as_drawn(page: Any) -> dict[str, Any]:
                     "kind": "file_created",
                     "target": "feedback/c.md",
                     "required": True,
-                    "rules": {"pattern": "x"},
+                    "rules": {"pattern": "x", "forbidden_pattern": "y"},
+                },
+                {
+                    "name": "D",
+                    "kind": "file_created",
+                    "target": "feedback/d.csv",
+                    "required": True,
+                    "rules": {"format": "csv", "columns": ["one", "two, or three", "[x]"]},
+                },
+                {
+                    "name": "E",
+                    "kind": "file_created",
+                    "target": "feedback/e.json",
+                    "required": True,
+                    "rules": {"format": "json", "schema": {"type": "object", "required": ["é"]}},
                 },
             ],
         },
@@ -388,3 +409,22 @@ def test_opening_and_sending_a_draft_as_it_is_means_the_same(developer: Visitor,
     assert published is not None
     assert read(trigger.draft) == read(published.document)
     assert trigger.draft.get("deliverables", []) == published.document.get("deliverables", [])
+
+
+def test_of_the_options_of_a_format_the_one_that_is_chosen_counts(developer: Visitor) -> None:
+    trigger = make_trigger(owner=developer.user, deliverables=[{"name": "A", "kind": "file_created", "target": "a.md"}])
+    address = reverse("trigger-draft", args=[trigger.pk])
+    sent = as_drawn(developer.get(reverse("trigger", args=[trigger.pk])))
+    options = {"deliverables-0-columns": "a, b", "deliverables-0-sections": "Risks", "deliverables-0-schema": "{"}
+
+    def rules_after(format_: str) -> Any:
+        trigger.refresh_from_db()
+        developer.press(address, {**sent, **options, "deliverables-0-format": format_, "version": trigger.version})
+        trigger.refresh_from_db()
+        return trigger.draft["deliverables"][0].get("rules")
+
+    assert rules_after("csv") == {"format": "csv", "columns": ["a", "b"]}
+    assert rules_after("markdown") == {"format": "markdown", "sections": ["Risks"]}
+    assert rules_after("pdf") == {"format": "pdf"}
+    assert rules_after("json") == {"format": "pdf"}, "a schema that is no JSON was stored"
+    assert rules_after("") is None

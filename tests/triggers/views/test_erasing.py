@@ -11,8 +11,8 @@ from tests.factories.world import make_erasure
 from tests.triggers.views.people import Visitor
 from triggers.enums import ErasureStatus, ExecutionStatus, Refusal
 from triggers.models import Erasure, Event, Execution
-from triggers.services import erase_find
-from triggers.services.decide import decide_pending
+from triggers.services.decide.pending import decide_pending
+from triggers.services.keeping import erase_find
 from workspaces.models import ContextItem
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("written_out")]

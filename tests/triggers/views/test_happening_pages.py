@@ -8,18 +8,19 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.actor import Actor
-from accounts.enums import Via
+from accounts.enums import Source, Via
 from accounts.models import Connection
 from agents.enums import AgentStatus, MessageKind
 from agents.models import Agent
 from agents.services.admission import pause_all
 from tests.factories.accounts import make_user
 from tests.factories.executions import make_execution
-from tests.factories.triggers import ANYTHING, NOON, make_delivery, make_jira, make_trigger
+from tests.factories.triggers import ANYTHING, NOON, WrittenOut, make_delivery, make_jira, make_trigger
 from tests.triggers.views.happening import LISTS, NAUGHTY, client_of, make_world, say
-from triggers.enums import Attention, ExecutionStatus, Refusal
+from triggers.enums import Attention, ExecutionStatus, Origin, Refusal
 from triggers.models import Delivery, Event, Execution
-from triggers.services.decide import decide_pending
+from triggers.services.decide.pending import decide_pending
+from triggers.sources import registry
 from workspaces import files
 from workspaces.views import files as file_pages
 
@@ -128,6 +129,35 @@ def test_an_execution_that_ended_opens_with_what_happened(client: Client, status
     Execution.objects.filter(pk=world.execution.pk).update(status=status, reason="because of the wind")
     page = text_of(client, f"/executions/{world.execution.pk}/")
     assert words in page
+
+
+def test_a_run_of_a_replay_names_the_event_that_it_repeats(client: Client) -> None:
+    world = make_world()
+    page = f"/executions/{world.execution.pk}/"
+    assert "replay of" not in text_of(client, page)
+    Event.objects.filter(pk=world.event.pk).update(origin=Origin.REPLAY, replay_of=world.event)
+    shown = " ".join(text_of(client, page).split())
+    assert f'replay of <a class="mono" href="/events/{world.event.pk}/">' in shown
+
+
+def test_runs_that_replace_each_other_and_what_joined_them_are_linked(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(registry._entries, Source.JIRA.value, WrittenOut())
+    trigger = make_trigger(limits={"batch_s": 60, "batch_size": 12})
+    for _ in range(12):
+        make_delivery(trigger.listeners.get().connection)
+    decide_pending(now=NOON)
+    row, newer = Execution.objects.get(), make_execution()
+    Execution.objects.filter(pk=row.pk).update(replaced_by=newer)
+    page = " ".join(text_of(client, f"/executions/{row.pk}/").split())
+    assert f'replaced by <a class="mono" href="/executions/{newer.pk}/">EX-{newer.pk}</a>' in page
+    assert "It took in 11 more events while it waited, as a batch:" in page
+    assert "and 1 before." in page
+    assert f">EV-{Event.objects.filter(firings__execution=row).latest('pk').pk}</a>" in page
+    newest = " ".join(text_of(client, f"/executions/{newer.pk}/").split())
+    assert f'href="/executions/{row.pk}/">EX-{row.pk}</a>' in newest
+    assert "It took in" not in newest
 
 
 def test_the_question_of_an_agent_stands_where_it_is_answered(client: Client) -> None:

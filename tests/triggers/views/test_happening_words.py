@@ -17,7 +17,7 @@ from tests.factories.workspaces import make_item
 from tests.triggers.views.happening import World, client_of, make_world, say
 from triggers.enums import Attention, DeliveryStatus, ExecutionStatus, ListenerStatus, Refusal
 from triggers.models import ContextListener, Delivery, DeliveryOutcome, Event, Execution
-from triggers.services.decide import decide_pending
+from triggers.services.decide.pending import decide_pending
 from triggers.services.standing import pause
 from triggers.views import deliveries
 from workspaces import files

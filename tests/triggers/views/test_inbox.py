@@ -9,7 +9,7 @@ from tests.factories.accounts import make_user
 from tests.factories.triggers import NOON, after, make_delivery, make_trigger
 from tests.triggers.views.happening import client_of
 from triggers.models import Trigger
-from triggers.services.decide import decide_pending
+from triggers.services.decide.pending import decide_pending
 from triggers.services.standing import pause, resume
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("written_out")]

@@ -15,7 +15,7 @@ from tests.factories.workspaces import make_connection, make_item
 from tests.triggers.views.people import Visitor, toast_of
 from triggers.enums import ListenerType
 from triggers.services import standing
-from triggers.services.decide import decide_pending
+from triggers.services.decide.pending import decide_pending
 from workspaces.enums import ItemKind
 
 pytestmark = pytest.mark.django_db
@@ -190,8 +190,10 @@ def test_jump_finds_triggers_cards_and_executions(developer: Visitor) -> None:
     text = developer.get(f"{reverse('jump')}?q=ferry").content.decode()
     assert "Ferry digest" in text
     assert "Ferry bookings" in text
+    assert item.external_key in text
     run = trigger.executions.get()
     assert reverse("execution", args=[run.pk]) in developer.get(f"{reverse('jump')}?q=EX-{run.pk}").content.decode()
+    assert "has “nothing of this” in its name" in developer.get(f"{reverse('jump')}?q=nothing of this").content.decode()
     assert developer.get(f"{reverse('jump')}?q={'9' * 40}").status_code == 200
 
 

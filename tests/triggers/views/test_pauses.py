@@ -6,9 +6,12 @@ import pytest
 
 from accounts.actor import Actor
 from accounts.enums import Role
-from accounts.models import AuditEntry, Connection
+from accounts.models import AuditEntry, Connection, JournalEntry
 from agents.models import Limits
 from agents.services import admission
+from dct_site.live.topics import topics_of
+from dct_site.live.visibility import visible_entries
+from tests.factories.accounts import make_user
 from tests.factories.agents import set_limits
 from tests.factories.executions import make_execution, make_running_trigger
 from tests.factories.workspaces import make_connection
@@ -17,7 +20,7 @@ from triggers.enums import TriggerStatus
 from triggers.models import Execution, Trigger
 from triggers.selectors.pauses import pauses
 from triggers.services import standing
-from triggers.services.connections import pause_connection
+from triggers.services.connections import change_connection, pause_connection, resume_connection
 
 pytestmark = pytest.mark.django_db
 OPS = Actor.system("ops")
@@ -109,3 +112,30 @@ def test_a_run_that_waits_shows_its_place_its_reason_its_age_and_its_expiry(now:
     page = " ".join(visitor().get(f"/executions/{execution.pk}/").content.decode().split())
     assert "Place 1 in the queue: starts are paused: the limit of agents is 0. Queued" in page
     assert f'datetime="{(now + timedelta(days=400)).isoformat()}"' in page
+
+
+def test_whoever_sees_what_is_paused_hears_of_it_at_once(now: datetime) -> None:
+    owner, stranger = make_user(role=Role.CEO), make_user(role=Role.CEO)
+    mine = make_connection(owner=owner)
+    pause_connection(connection=mine, by=OPS, now=now, reason="It floods us")
+    resume_connection(connection=mine, by=OPS, now=now)
+    admission.pause_all(by=OPS, now=now, reason="The model is down")
+    lines = list(JournalEntry.objects.filter(kind="pause").order_by("pk"))
+    assert [(line.to, line.object_id, line.reason) for line in lines] == [
+        ("paused", mine.pk, ""),
+        ("resumed", mine.pk, ""),
+        ("paused", 0, ""),
+    ]
+    assert all("health" in topics_of(line) for line in lines), "the status page does not hear of it"
+    assert visible_entries(lines, user=owner) == lines
+    assert visible_entries(lines, user=stranger) == lines[2:]
+
+
+def test_a_change_that_pauses_nothing_tells_of_no_pause(now: datetime) -> None:
+    change_connection(connection=make_connection(), by=OPS, now=now, name="Another name")
+    assert not JournalEntry.objects.filter(kind="pause").exists()
+
+
+def test_a_paused_trigger_is_news_for_the_status_page(now: datetime, trigger: Trigger) -> None:
+    line = JournalEntry.objects.filter(kind="trigger", object_id=trigger.pk, to="paused").get()
+    assert "health" in topics_of(line)

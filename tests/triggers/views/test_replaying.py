@@ -16,7 +16,7 @@ from tests.triggers.views.happening import World, client_of, make_world
 from tests.triggers.views.people import Visitor, toast_of
 from triggers.enums import BulkStatus, Origin, Refusal
 from triggers.models import BulkReplay, Delivery, Event, Replay, Trigger, TriggerStanding
-from triggers.services.decide import decide_pending
+from triggers.services.decide.pending import decide_pending
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("written_out")]
 WINDOW = {"kind": "events", "since": "2026-11-20", "until": "2026-11-20", "revision": "now", "concurrency": "2"}
@@ -57,6 +57,17 @@ def test_the_dialog_offers_who_was_asked_and_what_it_says() -> None:
 def replay(world: World, **fields: Any) -> Any:
     path = f"/events/{world.event.pk}/replay/"
     return client_of(world.ann).post(path, fields, headers={"HX-Request": "true"})
+
+
+def test_on_a_page_of_its_own_it_leads_to_what_came_of_it() -> None:
+    world = make_world()
+    path = f"/events/{world.event.pk}/replay/"
+    alone = {"HX-Request": "true", "HX-Current-URL": f"http://testserver{path}"}
+    answer = client_of(world.ann).post(path, {}, headers=alone)
+    asked_again = Delivery.objects.latest("pk")
+    assert answer.headers["HX-Redirect"] == f"/deliveries/{asked_again.pk}/"
+    without_a_script = client_of(world.ann).post(path, {}, headers={"Referer": f"http://testserver{path}"})
+    assert without_a_script["Location"] == f"/deliveries/{asked_again.pk + 1}/"
 
 
 def test_what_was_typed_goes_with_it_and_only_what_differs_is_an_edit(developer: Visitor) -> None:
@@ -186,6 +197,29 @@ def test_a_window_is_looked_at_then_confirmed_by_its_number(developer: Visitor) 
     assert "to before 21 Nov 2026, 00:00" in page
     assert "0 of 3" in text_of(developer.get("/replays/"))
     assert "/replays/" in developer.get("/events/").content.decode()
+
+
+def test_what_came_of_a_window_is_a_click_away(developer: Visitor) -> None:
+    trigger = happened(developer.user, 2)
+    bulk = make_bulk(developer.user, trigger, status=BulkStatus.RUNNING)
+    assert f"/events/?bulk_replay={bulk.pk}" not in developer.get(f"/replays/{bulk.pk}/").content.decode()
+    once, again = Event.objects.order_by("pk")
+    Replay.objects.create(delivery_id=again.delivery_id or 0, event_id=once.pk, bulk=bulk)
+    BulkReplay.objects.filter(pk=bulk.pk).update(replayed=1)
+    assert f"/events/?bulk_replay={bulk.pk}" in developer.get(f"/replays/{bulk.pk}/").content.decode()
+    page = developer.get(f"/events/?bulk_replay={bulk.pk}").content.decode()
+    assert f"bulk replay {bulk.pk}" in page
+    assert f'href="/events/{again.pk}/"' in page
+    assert f'href="/events/{once.pk}/"' not in page
+
+
+def test_items_of_one_name_are_told_apart_by_their_keys(developer: Visitor) -> None:
+    for key, title in (("A-1", "Twice"), ("A-2", "Twice"), ("A-3", "Once")):
+        make_item(external_key=key, title=title, changed_at=NOON)
+    page = developer.get("/replays/new/").content.decode()
+    assert "Twice, A-1<" in page
+    assert "Twice, A-2<" in page
+    assert "Once<" in page
 
 
 @pytest.mark.parametrize("count", ["2", "", "three", "²", "9" * 30])

@@ -13,7 +13,7 @@ from tests.triggers.views.happening import World, client_of, make_world
 from tests.triggers.views.people import Visitor
 from triggers.models import Delivery, Event, Retention
 from triggers.services.endpoints import create_webhook_connection
-from triggers.services.retention import days_of, default_retention, retention_of
+from triggers.services.keeping.retention import days_of, default_retention, retention_of
 
 pytestmark = pytest.mark.django_db
 SINCE = "no longer kept, since 2026-11-20 12:00 UTC."

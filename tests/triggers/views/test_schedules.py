@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from tests.factories.schedules import make_calendar, make_schedule
-from tests.factories.triggers import make_listener
+from tests.factories.triggers import make_listener, make_trigger
 from tests.triggers.views.people import Visitor
 from triggers.enums import ListenerStatus, ListenerType
 from triggers.models import Schedule, SkipCalendar
@@ -182,3 +182,18 @@ def test_what_others_own_is_not_there(developer: Visitor, stranger: Visitor) -> 
         assert stranger.press(f"{reverse('schedule-preview')}{query}", FORM).status_code == 404
     row.refresh_from_db()
     assert (row.version, ContextItem.objects.count()) == (1, 1)
+
+
+def test_it_is_deleted_after_a_question_that_names_who_listens(developer: Visitor) -> None:
+    row = make_schedule(owner=developer.user)
+    make_trigger(owner=developer.user, item=row.listener.item, name="Morning digest")
+    page = developer.get(reverse("schedule", args=[row.pk])).content.decode()
+    assert "hear nothing of it any more: Morning digest." in page
+    developer.press(reverse("schedule-delete", args=[row.pk]))
+    row.refresh_from_db()
+    assert row.deleted_at is not None
+    page = developer.get(reverse("schedule", args=[row.pk])).content.decode()
+    assert "It was deleted" in page
+    assert "No run is left" in page
+    assert reverse("schedule-delete", args=[row.pk]) not in page
+    assert reverse("schedule-pause", args=[row.pk]) not in page

@@ -26,11 +26,11 @@ from tests.factories.workspaces import make_connection
 from tests.triggers.views.people import Visitor
 from tests.untouched import nothing_changes
 from triggers.models import Event, Execution, Trigger
-from triggers.services import backtest as service
-from triggers.services import decide_watches
-from triggers.services.backtest_aside import Busy, aside
-from triggers.services.backtest_wire import Broken
-from triggers.services.decide import decide_pending
+from triggers.services.backtest import slices as service
+from triggers.services.backtest.aside import Busy, aside
+from triggers.services.backtest.wire import Broken
+from triggers.services.decide import watches as decide_watches
+from triggers.services.decide.pending import decide_pending
 
 pytestmark = pytest.mark.django_db
 OPENS = status_change(to_status="open")

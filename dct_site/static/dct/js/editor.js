@@ -109,8 +109,21 @@ const addRow = (rows) => {
   const row = rows.querySelector("[data-row-pattern]").innerHTML.replaceAll("__prefix__", total.value);
   rows.querySelector("[data-rows-here]").insertAdjacentHTML("beforeend", row);
   total.value = String(Number(total.value) + 1);
-  rows.querySelector("[data-rows-here]").lastElementChild.querySelector("input, select, textarea")?.focus();
+  const added = rows.querySelector("[data-rows-here]").lastElementChild;
+  showOptions(added);
+  added.querySelector("input, select, textarea")?.focus();
 };
+// An option of a format is there to be filled in where that format is chosen.
+const showOptions = (root) => {
+  for (const select of root.querySelectorAll("[data-format]")) {
+    for (const option of select.closest("[data-form-row]").querySelectorAll("[data-goes-with]")) {
+      option.closest(".field").hidden = !option.dataset.goesWith.split(" ").includes(select.value);
+    }
+  }
+};
+document.addEventListener("change", (event) => {
+  if (event.target.matches("[data-format]")) showOptions(event.target.closest("[data-form-row]"));
+});
 document.addEventListener("input", (event) => {
   const editor = editorOf(event.target);
   if (editor && event.target.closest("#draft") && !event.target.matches("[data-add-leaf]")) edited(editor);
@@ -174,7 +187,7 @@ const showWrongFields = (item, path, problems) => {
 };
 // general-name, limits-cooldown and deliverables-0-path as a form says it; name, limits.cooldown and deliverables[0].path
 // as a problem does.
-const pathOf = (name) => name.replace(/^general-/, "").replace(/-(min_size|max_size|pattern)$/, "-rules-$1").split("-").map((part, at) => (/^\d+$/.test(part) ? `[${part}]` : at ? `.${part}` : part)).join("");
+const pathOf = (name) => name.replace(/^general-/, "").replace(/-(min_size|max_size|pattern|forbidden_pattern|format|columns|sections|schema)$/, "-rules-$1").split("-").map((part, at) => (/^\d+$/.test(part) ? `[${part}]` : at ? `.${part}` : part)).join("");
 
 const showAnswers = (editor) => {
   const root = rootOf(editor), problems = data("draft-problems") || [], marks = data("draft-marks") || {};
@@ -229,7 +242,7 @@ document.addEventListener("click", (event) => {
   place.focus();
 });
 const prepare = (scope) => {
-  for (const editor of scope.querySelectorAll("[data-editor]")) { offer(editor); store(editor); showAnswers(editor); }
+  for (const editor of scope.querySelectorAll("[data-editor]")) { offer(editor); store(editor); showAnswers(editor); showOptions(editor); }
 };
 prepare(document);
 document.addEventListener("htmx:afterSettle", (event) => {

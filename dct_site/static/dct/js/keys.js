@@ -15,7 +15,7 @@ for (const toggle of toggles) {
 }
 
 // ---- jump: pages at once, things from the server as one types ----
-const places = () => [...jump.querySelectorAll("li")].filter((item) => !item.hidden);
+const places = () => [...jump.querySelectorAll("li")].filter((item) => !item.hidden && item.querySelector("a"));
 const narrow = () => {
   const words = jump.querySelector("input").value.trim().toLowerCase();
   for (const item of jump.querySelectorAll("[data-places] li")) item.hidden = !item.textContent.toLowerCase().includes(words);

@@ -1,0 +1,28 @@
+"""The named places on an event's way where a storm lets a process die (``dct_site.kernel.crashpoints``)."""
+
+POINTS = (
+    "door.before_commit",
+    "door.after_commit",
+    "decide.prepared",
+    "decide.events_written",
+    "decide.before_commit",
+    "decide.committed",
+    "admit.in_start",
+    "clone.after_row",
+    "clone.after_copy",
+    "context.after_files",
+    "launch.after_clone",
+    "launch.after_clone_told",
+    "launch.after_context",
+    "launch.in_deploy",
+    "launch.after_deploy",
+    "supervisor.after_claim",
+    "supervisor.after_shim",
+    "supervisor.before_go",
+    "supervisor.after_go",
+    "supervisor.after_gate",
+    "supervisor.in_complete",
+    "settle.in_verify",
+    "settle.in_succeed",
+    "ends.before_slots",
+)

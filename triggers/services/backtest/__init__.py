@@ -1,0 +1,1 @@
+"""Back-tests: what a document would have answered to stored history. Nothing is written."""

@@ -1,0 +1,1 @@
+"""Asking again: one event, a refused delivery, a window."""

@@ -1,0 +1,1 @@
+"""Settling: what follows for an execution from its agents and deliverables."""
