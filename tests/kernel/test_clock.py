@@ -40,7 +40,7 @@ def test_a_test_may_set_the_wall_clock_and_nobody_in_production(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     step = tmp_path / "clock"
-    monkeypatch.setenv("DCT_CLOCK_FILE", str(step))
+    monkeypatch.setattr(clock, "_stepped_by", str(step))
     monkeypatch.setenv("DCT_ENV", "development")
     hour = timedelta(hours=1)
     assert abs(clock.utcnow() - datetime.now(UTC)) < hour

@@ -2,13 +2,15 @@
 
 import json
 import math
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dct_site.kernel.safe_json import MAX_DEPTH, UnsafeJson, UnsafeReason, loads, screen
+from dct_site.kernel import safe_json
+from dct_site.kernel.safe_json import MAX_DEPTH, UnsafeJson, UnsafeReason, check, loads, screen
 
 MAX = 10_000_000
 
@@ -17,6 +19,9 @@ def refusal(raw: bytes) -> UnsafeReason:
     with pytest.raises(UnsafeJson) as caught:
         loads(raw, max_bytes=MAX)
     assert caught.value.message
+    with pytest.raises(UnsafeJson) as looked_at:
+        check(raw, max_bytes=MAX)
+    assert (looked_at.value.reason, looked_at.value.message) == (caught.value.reason, caught.value.message)
     return caught.value.reason
 
 
@@ -82,6 +87,7 @@ def test_an_unsafe_body_is_refused_for_its_reason(raw: bytes, reason: UnsafeReas
 )
 def test_a_safe_body_is_taken_as_it_is(raw: bytes, value: Any) -> None:
     assert loads(raw, max_bytes=MAX) == value
+    check(raw, max_bytes=MAX)
 
 
 def test_an_integer_that_is_too_long_is_found_wherever_it_begins() -> None:
@@ -103,6 +109,8 @@ def test_a_body_over_its_size_is_refused_before_it_is_read() -> None:
     assert loads(b"[1]", max_bytes=3) == [1]
     with pytest.raises(UnsafeJson, match="at most 2 are taken") as caught:
         loads(b"[1]", max_bytes=2)
+    with pytest.raises(UnsafeJson, match="at most 2 are taken"):
+        check(b"[1]", max_bytes=2)
     assert caught.value.reason == UnsafeReason.TOO_LARGE
 
 
@@ -116,6 +124,18 @@ def test_the_screen_counts_brackets_of_both_kinds(count: int) -> None:
     for braces in (0, 1, count // 2, count):
         raw = b"[" + b",".join([b"{}"] * braces + [b"[]"] * (count - braces - 1)) + b"]"
         assert screen(raw) is (raw.count(b"{") + raw.count(b"[") > MAX_DEPTH)
+
+
+def test_many_may_look_at_once() -> None:
+    """One parser is shared; who finds it busy reads for itself."""
+    bodies = [json.dumps({"n": [number] * 500}).encode() for number in range(4)]
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda number: check(bodies[number % 4], max_bytes=MAX), range(400)))
+
+
+def test_a_look_makes_no_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(safe_json, "loads", None)
+    check(b'{"a": [1, 2.5, "text"], "b": null}', max_bytes=MAX)
 
 
 def test_the_screen_finds_a_nul_only_where_something_is_escaped() -> None:
@@ -144,12 +164,18 @@ def test_any_value_is_taken_unchanged_or_refused_because_it_is_unsafe(value: Any
 
 @given(st.binary() | st.text('[]{}",:\\u0d81eE+-.NaItrf \ufeff').map(str.encode))
 @example(b'"\\')
+@example(b'"\\ude00"')
+@example(b'"\\ud800\\u0041"')
+@example(b"1.7976931348623159e308")
+@example(b"18446744073709551616")
 @example(b'{"\\ud8')
 def test_any_bytes_are_taken_or_refused_and_never_raise_anything_else(raw: bytes) -> None:
     try:
         value = loads(raw, max_bytes=MAX)
     except UnsafeJson:
+        refusal(raw)
         return
+    check(raw, max_bytes=MAX)
     assert value == json.loads(raw.decode("utf-8-sig"))
     json.dumps(value, allow_nan=False, ensure_ascii=False).encode("utf-8")
 

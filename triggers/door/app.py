@@ -45,7 +45,6 @@ from triggers.door.requests import (
     kept,
     let_pass,
     too_large,
-    value_of,
 )
 from triggers.door.store import store
 from triggers.door.verify import Headers, refusal_of
@@ -206,8 +205,7 @@ class Door:
         if refusal is not None:
             raise self._rejected(endpoint, headers, body, refusal)
         try:
-            # The value lives for this moment only: kept until the commit, it and its like made every collection dearer.
-            key = delivery_key(endpoint, headers, value_of(body, headers, endpoint.max_body_bytes))
+            key = delivery_key(endpoint, headers, body)
         except safe_json.UnsafeJson as unsafe:
             self._note(endpoint, headers, body, Refusal.NOT_SAFE_JSON)
             raise Problem(HTTPStatus.BAD_REQUEST, "not_safe_json", str(unsafe)) from None

@@ -24,28 +24,40 @@ class Budget:
 
 
 class Lookout:
-    """Whether there is room for more: on the disk, on the ladder of overload. ``has_room`` is asked in a thread, at
-    most once in ``look_every_s``: a volume that hangs must not hold up the event loop, and whoever asks meanwhile goes
-    by the last answer.
+    """Whether there is room for more: on the disk, on the ladder of overload.
+
+    ``has_room`` is asked in a thread, by one at a time: a volume that hangs must not hold up the event loop. An answer
+    is asked anew after ``fresh_s``, and counts until the next one is there; only one older than ``stale_s`` is waited
+    for, and for ``patience_s`` at most. So under load nobody waits, and after a quiet night nobody is turned away for
+    what was yesterday.
     """
 
-    def __init__(self, has_room: Callable[[], bool], look_every_s: float = 1.0, patience_s: float = 0.5) -> None:
+    def __init__(
+        self, has_room: Callable[[], bool], *, fresh_s: float = 1.0, stale_s: float = 5.0, patience_s: float = 0.5
+    ) -> None:
         self._has_room = has_room
-        self._look_every_s = look_every_s
+        self._fresh_s = fresh_s
+        self._stale_s = stale_s
         self._patience_s = patience_s
         self._looked_at = float("-inf")
         self._looking: asyncio.Task[bool] | None = None
         self._last = True
 
     async def is_full(self) -> bool:
-        if time.monotonic() - self._looked_at >= self._look_every_s:
-            await self._look()
+        age_s = time.monotonic() - self._looked_at
+        if age_s >= self._fresh_s:
+            looking = self._begun()
+            if age_s >= self._stale_s:
+                await asyncio.wait({looking}, timeout=self._patience_s)
         return not self._last
 
-    async def _look(self) -> None:
+    def _begun(self) -> "asyncio.Task[bool]":
         if self._looking is None:
             self._looking = asyncio.ensure_future(asyncio.to_thread(self._has_room))
-        looking = self._looking
-        done, _ = await asyncio.wait({looking}, timeout=self._patience_s)
-        if done and self._looking is looking:
-            self._last, self._looking, self._looked_at = looking.result(), None, time.monotonic()
+            self._looking.add_done_callback(self._seen)
+        return self._looking
+
+    def _seen(self, looking: "asyncio.Task[bool]") -> None:
+        self._looking = None
+        if not looking.cancelled():
+            self._last, self._looked_at = looking.result(), time.monotonic()

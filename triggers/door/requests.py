@@ -181,22 +181,18 @@ def busy() -> Problem:
     )
 
 
-def value_of(body: bytes, headers: Headers, limit: int) -> Any:
-    """The JSON value of a body, sent as it is or as GitHub's form (``payload=…``). Raises safe_json.UnsafeJson."""
+def delivery_key(endpoint: Endpoint, headers: Headers, body: bytes) -> str | None:
+    """The sender's id of this delivery; None where it sends none or the endpoint declares none. Raises
+    safe_json.UnsafeJson where the body is no JSON that DCT takes, sent as it is or as GitHub's form (``payload=…``).
+    """
     if headers.get(b"content-type", b"").lower().startswith(FORM.encode()):
         body = payload_of_form(body)
-    return safe_json.loads(body, max_bytes=limit)
-
-
-def delivery_key(endpoint: Endpoint, headers: Headers, value: Any) -> str | None:
-    """The sender's id of this delivery; None where it sends none or the endpoint declares none."""
+    if endpoint.id_path and not endpoint.id_header and endpoint.verification != Verification.GITHUB:
+        return _key(value_at(safe_json.loads(body, max_bytes=endpoint.max_body_bytes), endpoint.id_path))
+    safe_json.check(body, max_bytes=endpoint.max_body_bytes)
     if endpoint.verification == Verification.GITHUB:
         return _key(headers.get(_GITHUB_ID))
-    if endpoint.id_header:
-        return _key(headers.get(endpoint.id_header.lower().encode()))
-    if endpoint.id_path:
-        return _key(value_at(value, endpoint.id_path))
-    return None
+    return _key(headers.get(endpoint.id_header.lower().encode())) if endpoint.id_header else None
 
 
 def kept(headers: Headers) -> str:

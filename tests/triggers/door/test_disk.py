@@ -23,7 +23,7 @@ async def test_a_full_disk_turns_deliveries_away_until_there_is_room_again() -> 
     hook = await make()
     looks = [False, False, True]
     async with open_door(has_room=lambda: looks.pop(0)) as door:
-        door._disk._look_every_s = 0
+        door._disk._fresh_s = door._disk._stale_s = 0
         full = await post(door, hook.endpoint.path, headers=github(key="k"))
         unknown = await post(door, "no-such-path")
         still = await post(door, hook.endpoint.path, headers=github(key="k"))
@@ -47,9 +47,33 @@ async def test_the_disk_is_looked_at_once_a_second_for_all_who_ask() -> None:
     disk = Lookout(look)
     answers = await asyncio.gather(*(disk.is_full() for _ in range(50)))
     assert (set(answers), looks) == ({True}, 1)
-    disk._look_every_s = 0
+    disk._fresh_s = disk._stale_s = 0
     assert await disk.is_full()
     assert looks == 2
+
+
+async def test_under_load_nobody_waits_for_a_look() -> None:
+    """What was seen a second ago counts until the next answer is there; what was seen long ago does not."""
+    answers_now = threading.Event()
+    room = [True, False]
+
+    def look() -> bool:
+        answers_now.wait(20)
+        return room.pop(0)
+
+    disk = Lookout(look, fresh_s=0, patience_s=20)
+    answers_now.set()
+    assert not await disk.is_full()
+    answers_now.clear()
+    try:
+        assert [await asyncio.wait_for(disk.is_full(), 5) for _ in range(3)] == [False] * 3
+        disk._stale_s = 0
+        waits = asyncio.ensure_future(disk.is_full())
+        done, _ = await asyncio.wait({waits}, timeout=0.01)
+        assert not done
+    finally:
+        answers_now.set()
+    assert await waits
 
 
 async def test_a_volume_that_hangs_holds_nobody_up_and_is_asked_once() -> None:

@@ -16,7 +16,7 @@ from dct_site.kernel import safe_json
 from dct_site.kernel.crypto import WrongKey
 from triggers.door.endpoints import Endpoint
 from triggers.door.rejections import KEEP_BYTES
-from triggers.door.requests import delivery_key, value_of
+from triggers.door.requests import delivery_key
 from triggers.door.verify import refusal_of
 from triggers.enums import DeliveryStatus, Origin, Refusal
 from triggers.models import Delivery, DeliveryOutcome, Replay, WebhookEndpoint
@@ -159,10 +159,9 @@ def _verified(row: Delivery, endpoint: WebhookEndpoint, now: datetime) -> str | 
         return None
     try:
         # Whatever else the door asks of a delivery that it lets in.
-        value = value_of(body, headers, endpoint.max_body_bytes)
+        return delivery_key(cast("Endpoint", endpoint), headers, body)
     except safe_json.UnsafeJson as unsafe:
         raise NotReplayable("not_safe_json", f"It is still refused: {unsafe.message}") from None
-    return delivery_key(cast("Endpoint", endpoint), headers, value)
 
 
 def _live_secrets(endpoint: WebhookEndpoint, now: datetime) -> list[bytes]:
