@@ -80,6 +80,16 @@ class RuntimeKind(models.TextChoices):
     COMMAND = "command", "Command (a registered program)"
 
 
+class TranscriptKind(models.TextChoices):
+    """How a registered program tells what it does; the registry of transcripts is the authority."""
+
+    LINES = "lines", "DCT's own lines, or plain text"
+    CLAUDE_CODE = "claude_code", "Claude Code (stream-json)"
+    CODEX = "codex", "Codex (exec --json)"
+    OPENHANDS = "openhands", "OpenHands (headless, JSON)"
+    AIDER = "aider", "aider"
+
+
 class MessageKind(models.TextChoices):
     """What a line of a conversation is."""
 
@@ -91,6 +101,7 @@ class MessageKind(models.TextChoices):
     OUTPUT = "output", "Output"
     ERROR_OUTPUT = "error_output", "Error output"
     GATE = "gate", "Completion gate"
+    USAGE = "usage", "Usage"
 
 
 class IntentKind(models.TextChoices):
@@ -137,6 +148,13 @@ START_MOVES: Machine = machine(
 class Pool(models.TextChoices):
     AGENTS = "agents", "Agents"
     WORKSPACES = "workspaces", "Workspaces"
+
+
+class BudgetWindow(models.TextChoices):
+    """How long a budget lasts before it begins anew, by the calendar in UTC."""
+
+    DAY = "day", "A day (UTC)"
+    MONTH = "month", "A month (UTC)"
 
 
 class Rung(models.IntegerChoices):

@@ -1,6 +1,7 @@
 """Agent profiles and registered programs in the admin."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +17,7 @@ from accounts.admin.base import RoleAdmin, person
 from accounts.admin.forms import ServiceForm
 from accounts.operations import Operation
 from agents.models import AgentProfile, RuntimeCommand
+from agents.ready import READY
 from agents.runtimes import runtimes
 from agents.services import commands, profiles
 
@@ -91,8 +93,10 @@ def _enable(is_enabled: bool) -> Do:
 class RuntimeCommandAdmin(RoleAdmin):
     """Programs that agents may be."""
 
+    list_before_template = "admin/agents/ready.html"
+    ready = READY
     adding = changing = _REGISTER
-    list_display = ("name", "argv", "is_enabled", "is_network_allowed", "registered_by", "updated_at")
+    list_display = ("name", "argv", "transcript", "is_enabled", "is_network_allowed", "registered_by", "updated_at")
     list_filter = ("is_enabled", "is_network_allowed")
     list_select_related = ("registered_by",)
     search_fields = ("name__icontains",)
@@ -102,6 +106,12 @@ class RuntimeCommandAdmin(RoleAdmin):
         act("Enable", _REGISTER, _enable(True), done="enabled"),
         act("Disable", _REGISTER, _enable(False), done="disabled"),
     )
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """One of the programs that are ready, for ``?ready=`` and its place in the list."""
+        at = request.GET.get("ready", "")
+        found = READY[int(at)] if at.isdecimal() and int(at) < len(READY) else None
+        return {**asdict(found), "argv": list(found.argv)} if found is not None else {}
 
     def create(self, request: HttpRequest, values: Mapping[str, Any], *, by: Actor, now: datetime) -> RuntimeCommand:
         given = _json(values, "environment")

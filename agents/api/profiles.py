@@ -1,18 +1,22 @@
 """Agent profiles, and the programs that Developers register for them to run."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.base import ReadingViewSet, unique
 from accounts.operations import Operation
 from accounts.permissions import visible
+from agents.enums import TranscriptKind
 from agents.models import AgentProfile, RuntimeCommand
+from agents.ready import READY, ReadyProgram
 from agents.runtimes import runtimes
 from agents.services import commands, profiles
 from dct_site.kernel.rest.filters import IdFilter
@@ -143,6 +147,7 @@ class CommandSerializer(serializers.ModelSerializer[RuntimeCommand]):
             "id",
             "name",
             "argv",
+            "transcript",
             "description",
             "environment",
             "is_enabled",
@@ -160,12 +165,23 @@ class CommandInput(Input):
 
     name = LineField(max_length=100)
     argv = serializers.ListField(child=LineField(max_length=4_000, trim_whitespace=False), max_length=100)
+    transcript = LineField(required=False, max_length=40)
     description = LineField(required=False, allow_blank=True, max_length=10_000)
     environment = serializers.DictField(
         child=LineField(allow_blank=True, max_length=4_000, trim_whitespace=False), required=False
     )
     is_enabled = serializers.BooleanField(required=False)
     is_network_allowed = serializers.BooleanField(required=False)
+
+
+class ReadySerializer(serializers.Serializer[Sequence[ReadyProgram]]):
+    """A registration to begin from."""
+
+    name = serializers.CharField()
+    argv = serializers.ListField(child=serializers.CharField())
+    transcript = serializers.ChoiceField(choices=TranscriptKind.choices)
+    description = serializers.CharField()
+    is_network_allowed = serializers.BooleanField()
 
 
 class CommandViewSet(ReadingViewSet):
@@ -177,9 +193,16 @@ class CommandViewSet(ReadingViewSet):
     operations: ClassVar = {
         "list": Operation.VIEW,
         "retrieve": Operation.VIEW,
+        "ready": Operation.VIEW,
         "create": Operation.REGISTER_COMMANDS,
         "partial_update": Operation.REGISTER_COMMANDS,
     }
+
+    @extend_schema(responses=ReadySerializer(many=True))
+    @action(detail=False, methods=["get"], pagination_class=None)
+    def ready(self, request: Request) -> Response:  # noqa: ARG002
+        """Registrations to begin from, for programs that are known to work."""
+        return Response(ReadySerializer(READY, many=True).data)
 
     @extend_schema(request=CommandInput, responses={201: CommandSerializer})
     def create(self, request: Request) -> Response:  # noqa: ARG002

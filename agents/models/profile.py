@@ -5,6 +5,8 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 
+from agents.enums import TranscriptKind
+
 
 class RuntimeCommand(models.Model):
     """A program that a Developer registered: argv as a list (never a shell line), run inside the workspace."""
@@ -13,6 +15,13 @@ class RuntimeCommand(models.Model):
     argv = models.JSONField(help_text='The program and its arguments as a list, for instance ["python3", "agent.py"].')
     description = models.TextField(blank=True)
     environment = models.JSONField(default=dict, blank=True, help_text="Fixed variables; never secrets.")
+    transcript = models.CharField(
+        max_length=40,
+        choices=TranscriptKind,
+        default=TranscriptKind.LINES,
+        db_default=TranscriptKind.LINES,
+        help_text="How it tells what it does.",
+    )
     is_enabled = models.BooleanField(default=True)
     is_network_allowed = models.BooleanField(default=False)
     registered_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")

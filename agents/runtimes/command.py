@@ -1,29 +1,40 @@
 """Any program that a Developer registered: started in the workspace with an environment built from nothing."""
 
 from agents.enums import RuntimeKind
-from agents.runtimes.lines import parse_line
-from agents.runtimes.port import INSTRUCTIONS_FILE, RUN_FILE, SEARCH_PATH, Assignment, CannotRun, LaunchSpec, Said
+from agents.runtimes.port import INSTRUCTIONS_FILE, RUN_FILE, SEARCH_PATH, Assignment, CannotRun, LaunchSpec, Listener
+from agents.runtimes.transcripts import Transcript, transcripts
+from dct_site.kernel.registry import UnknownKind
 
 
 class CommandRuntime:
-    """A crashed or sent-back program is started again; it finds its own state in ``work/``."""
+    """A crashed or sent-back program is started again; it finds its own state in ``work/``, and one that noted a
+    session goes on there.
+    """
 
     kind: str = RuntimeKind.COMMAND
-    takes_messages = True
     is_own_code = False
 
     def prepare(self, assignment: Assignment) -> LaunchSpec:
         if not assignment.argv or any("\0" in word for word in assignment.argv):
             raise CannotRun("The program has no command. A Developer can set it under Runtime commands.")
+        transcript, session = _transcript(assignment), str(assignment.checkpoint.get("session", ""))
         return LaunchSpec(
-            argv=assignment.argv,
+            argv=transcript.argv(assignment.argv, session),
             cwd=assignment.root / "work",
             env=environment(assignment),
+            stdin=transcript.prompt(session),
             is_network_allowed=assignment.is_network_allowed,
         )
 
-    def parse(self, line: str, *, is_error: bool) -> Said:
-        return parse_line(line, is_error=is_error)
+    def listener(self, assignment: Assignment) -> Listener:
+        return _transcript(assignment).listener()
+
+
+def _transcript(assignment: Assignment) -> Transcript:
+    try:
+        return transcripts.get(assignment.transcript)
+    except UnknownKind:
+        raise CannotRun(f"Nobody here understands the transcript “{assignment.transcript}”.") from None
 
 
 def environment(assignment: Assignment) -> dict[str, str]:

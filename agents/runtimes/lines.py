@@ -6,6 +6,7 @@ from typing import Any
 
 from agents.enums import MessageKind
 from agents.runtimes.port import Message, Said, Signal
+from agents.runtimes.usage import usage_message
 from dct_site.kernel import safe_json
 
 TEXT_LIMIT = 64 * 1024  # characters of one message; a longer one is cut and says so
@@ -19,8 +20,15 @@ _KINDS = {
 }
 
 
+class OwnListener:
+    """Every line by itself."""
+
+    def hear(self, line: str, *, is_error: bool) -> Said:
+        return parse_line(line, is_error=is_error)
+
+
 def parse_line(line: str, *, is_error: bool) -> Said:
-    """The meaning of one line. Known types: text, tool_call, tool_result, question, done."""
+    """The meaning of one line. Known types: text, tool_call, tool_result, usage, question, done."""
     if is_error:
         return Said([Message(MessageKind.ERROR_OUTPUT, storable(line))])
     if line.startswith("{"):
@@ -48,6 +56,15 @@ def _typed(line: str) -> Said | None:
     kind, text = value.get("type"), _text(value.get("text"))
     if kind in _KINDS:
         return Said([Message(_KINDS[kind], text or _text(value.get("name")), _data(value))])
+    return _with_a_meaning(value, text)
+
+
+def _with_a_meaning(value: Mapping[str, Any], text: str) -> Said | None:
+    """Lines that say more than their words."""
+    kind = value.get("type")
+    if kind == "usage":
+        used = usage_message(value)
+        return Said([used]) if used is not None else None
     if kind == "question":
         return Said([Message(MessageKind.TEXT, text, {"question": True})], Signal.QUESTION)
     if kind == "done":
@@ -60,7 +77,11 @@ def _text(value: Any) -> str:
 
 
 def _data(value: Mapping[str, Any]) -> dict[str, Any]:
-    """The rest of a typed line, unless it is too large to keep as data."""
-    rest = {key: inner for key, inner in value.items() if key not in ("type", "text")}
-    shown = json.dumps(rest, ensure_ascii=False)
-    return rest if len(shown) <= TEXT_LIMIT else {"cut": shown[:TEXT_LIMIT] + CUT}
+    """The rest of a typed line."""
+    return within({key: inner for key, inner in value.items() if key not in ("type", "text")})
+
+
+def within(data: dict[str, Any]) -> dict[str, Any]:
+    """``data``, unless it is too large to keep: then its beginning."""
+    shown = json.dumps(data, ensure_ascii=False)
+    return data if len(shown) <= TEXT_LIMIT else {"cut": shown[:TEXT_LIMIT] + CUT}

@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
-from agents.enums import MessageKind
+from agents.enums import MessageKind, TranscriptKind
 
 RUN_DIRECTORY = "context/run"
 INSTRUCTIONS_FILE = f"{RUN_DIRECTORY}/instructions.md"
@@ -22,8 +22,8 @@ class CannotRun(Exception):
 class Assignment:
     """One run to prepare: where it works, as whom, and what it is asked.
 
-    ``argv`` and ``environment`` are those of the registered program (empty for built-in runtimes). ``checkpoint`` is
-    what an earlier run of the same agent left.
+    ``argv``, ``environment`` and ``transcript`` are those of the registered program (empty for built-in runtimes).
+    ``checkpoint`` is what an earlier run of the same agent left: ``{"session": id}``.
     """
 
     agent_id: int
@@ -31,18 +31,23 @@ class Assignment:
     root: Path
     argv: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    transcript: str = TranscriptKind.LINES
     checkpoint: Mapping[str, Any] = field(default_factory=dict)
     is_network_allowed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class LaunchSpec:
-    """A program to start: its whole environment, what it reads first, and what it may reach beside its workspace."""
+    """A program to start: its whole environment, and what it may reach beside its workspace.
+
+    ``stdin`` is all that it reads on its standard input, which then ends; None where that stays open, for what people
+    say while it works, as JSON lines. To others such words are given with the next run.
+    """
 
     argv: tuple[str, ...]
     cwd: Path
     env: Mapping[str, str]
-    stdin: str = ""
+    stdin: str | None = ""
     readonly: tuple[Path, ...] = ()
     is_network_allowed: bool = False
 
@@ -61,31 +66,41 @@ class Signal(StrEnum):
 
     DONE = "done"
     QUESTION = "question"
+    FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What one line of output is: messages to keep, and at most one signal."""
+    """What one line of output is: messages to keep, at most one signal, and the session by which a later run of the
+    agent goes on where this one is (empty: nothing is said of it). What FAILED means is the last message.
+    """
 
     messages: Sequence[Message]
     signal: Signal | None = None
+    session: str = ""
+
+
+class Listener(Protocol):
+    """Understands the lines of one run, in order."""
+
+    def hear(self, line: str, *, is_error: bool) -> Said:
+        """What a line on standard output (or error) says. Never raises: what is not understood is output."""
+        ...
 
 
 class Runtime(Protocol):
-    """A way to run an agent. Neither method touches the database; ``prepare`` may look at the disk.
+    """A way to run an agent. No method touches the database; ``prepare`` may look at the disk.
 
-    ``takes_messages``: a run at work reads further messages as JSON lines on its standard input; to others they are
-    given with the next run. ``is_own_code``: runs nothing but code of DCT itself, and may run without a sandbox.
+    ``is_own_code``: runs nothing but code of DCT itself, and may run without a sandbox.
     """
 
     kind: str
-    takes_messages: bool
     is_own_code: bool
 
     def prepare(self, assignment: Assignment) -> LaunchSpec:
         """The program to start. Raises CannotRun."""
         ...
 
-    def parse(self, line: str, *, is_error: bool) -> Said:
-        """What a line on standard output (or error) says. Never raises: what is not understood is output."""
+    def listener(self, assignment: Assignment) -> Listener:
+        """Who understands what that run will say."""
         ...

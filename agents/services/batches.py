@@ -6,19 +6,24 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from agents.models import AgentMessage, AgentRun
+from agents.models import Agent, AgentMessage, AgentRun
 from agents.runtimes import Message
 from agents.services.conversation import rows_of
 from agents.services.fence import hold_runs
 from dct_site.kernel import wake
 
+LONGEST_SESSION = 200
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one run said since the last time: messages in order, and bytes of output."""
+    """What one run said since the last time: messages in order, bytes of output, and the session that a later run goes
+    on with (empty: nothing new).
+    """
 
     messages: Sequence[Message] = field(default_factory=tuple)
     output_bytes: int = 0
+    session: str = ""
 
 
 def store(batches: Mapping[int, Batch], *, owner: str, now: datetime, lease: timedelta) -> set[int]:
@@ -35,6 +40,8 @@ def store(batches: Mapping[int, Batch], *, owner: str, now: datetime, lease: tim
             run.last_message_seq += len(batch.messages)
             run.output_bytes += batch.output_bytes
             run.lease_until = now + lease
+            if batch.session:
+                Agent.objects.filter(pk=run.agent_id).update(checkpoint={"session": batch.session[:LONGEST_SESSION]})
         AgentMessage.objects.bulk_create(rows, batch_size=500)
         AgentRun.objects.bulk_update(held.values(), ["last_message_seq", "output_bytes", "lease_until"])
         if rows:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from agents.enums import TranscriptKind
 from agents.models import Agent, AgentRun
 from agents.runtimes import Assignment, CannotRun, Runtime, runtimes
 from agents.runtimes.port import INSTRUCTIONS_FILE, RUN_FILE
@@ -58,6 +59,7 @@ def brief(run_id: int, *, now: datetime) -> Briefing:
         root=root,
         argv=tuple(str(word) for word in command.argv) if command is not None else (),
         environment=command.environment if command is not None else {},
+        transcript=command.transcript if command is not None else TranscriptKind.LINES,
         checkpoint=agent.checkpoint,
         # Untrusted text, private data and a way out never come together (threat T1).
         is_network_allowed=command is not None and command.is_network_allowed and not is_untrusted,

@@ -9,10 +9,11 @@ from accounts.actor import Actor
 from accounts.models import User
 from accounts.services import audit
 from agents.models import RuntimeCommand
+from agents.runtimes.transcripts import transcripts
 from agents.services.values import BadValues
 from dct_site.kernel.edits import edit
 
-EDITABLE = ("name", "argv", "description", "environment", "is_enabled", "is_network_allowed")
+EDITABLE = ("name", "argv", "transcript", "description", "environment", "is_enabled", "is_network_allowed")
 SECRET_WORDS = ("SECRET", "PASSWORD", "TOKEN", "API_KEY", "CREDENTIAL", "PRIVATE_KEY")
 MOST_WORDS = 100
 
@@ -20,7 +21,9 @@ MOST_WORDS = 100
 def register(
     *, name: str, argv: list[str], by: Actor, registered_by: User, now: datetime, **values: Any
 ) -> RuntimeCommand:
-    """Register a program. ``values``: description, environment, is_enabled, is_network_allowed. Raises BadValues."""
+    """Register a program. ``values``: transcript, description, environment, is_enabled, is_network_allowed. Raises
+    BadValues.
+    """
     command = RuntimeCommand(registered_by=registered_by, created_at=now, updated_at=now)
     given = {"name": name, "argv": argv, **values}
     _set(command, given)
@@ -61,6 +64,8 @@ def _problems(command: RuntimeCommand) -> dict[str, str]:
         problems["name"] = "Another program has this name."
     if not _are_words(command.argv):
         problems["argv"] = f"The command must be a list of 1 to {MOST_WORDS} words, the program first."
+    if command.transcript not in transcripts:
+        problems["transcript"] = f"There is no such transcript; there are {', '.join(transcripts)}."
     problems |= _environment_problems(command.environment)
     return problems
 

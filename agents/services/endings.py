@@ -102,11 +102,17 @@ def ask(run_id: int, *, owner: str, now: datetime, exited: Exited, question: str
         _wait(run.agent, WaitsFor.QUESTION, question, now)
 
 
-def fail(run_id: int, *, owner: str, now: datetime, exited: Exited, is_final: bool) -> AgentStatus:
-    """It failed: again later with a growing, jittered pause, or for good when no attempt is left. Raises Fenced."""
+def fail(
+    run_id: int, *, owner: str, now: datetime, exited: Exited, is_final: bool, is_session_lost: bool = False
+) -> AgentStatus:
+    """It failed: again later with a growing, jittered pause, or for good when no attempt is left. ``is_session_lost``:
+    the session that it was to go on with is not there, so the next begins anew. Raises Fenced.
+    """
     with transaction.atomic():
         run = hold_run(run_id, owner=owner, now=now)
         _end(run, exited, now)
+        if is_session_lost and run.agent.checkpoint:
+            Agent.objects.filter(pk=run.agent_id).update(checkpoint={})
         return try_again(run.agent, now=now, reason=exited.reason, is_final=is_final)
 
 

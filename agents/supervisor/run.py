@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -12,7 +12,7 @@ import structlog
 
 from accounts.actor import Actor
 from agents.enums import MessageKind
-from agents.runtimes import CannotRun, Message, Signal
+from agents.runtimes import CannotRun, LaunchSpec, Listener, Message, Signal
 from agents.services import briefing, endings, runs
 from agents.services.endings import Exited
 from agents.services.fence import Fenced
@@ -71,6 +71,15 @@ class Run:
     is_refused: bool = False
     is_done: bool = False
     question: str = ""
+    failure: str = ""
+    session: str = ""
+    launch: LaunchSpec | None = None
+    listener: Listener | None = None
+
+    @property
+    def takes_messages(self) -> bool:
+        """Whether what people say can be told to it while it works."""
+        return self.launch is not None and self.launch.stdin is None
 
     async def supervise(self) -> None:
         """Prepare, let go, listen, and settle what becomes of the agent. Never raises: the row tells."""
@@ -110,7 +119,8 @@ class Run:
 
     def _spec(self, brief: briefing.Briefing) -> RunSpec:
         around, profile = self.around, brief.agent.profile
-        launch = brief.runtime.prepare(brief.assignment)
+        launch = self.launch = brief.runtime.prepare(brief.assignment)
+        self.listener = brief.runtime.listener(brief.assignment)
         level = around.level
         is_untrusted = brief.agent.workspace.trust_tier == TrustTier.OPEN
         if level is SandboxLevel.NONE and is_untrusted and not brief.runtime.is_own_code:
@@ -164,6 +174,8 @@ class Run:
     async def _listen(self, shim: ShimProcess) -> Exit:
         if self.stop_wanted is not None or self.is_ending:  # wished between the claim and the go
             await self._end_process()
+        if self.launch is not None and self.launch.stdin is not None:
+            await _quietly(self._give_input(shim, self.launch.stdin))
         async for frame in shim:
             if isinstance(frame, Output):
                 await self._hear(frame)
@@ -173,10 +185,20 @@ class Run:
             return Exit(reason=ExitReason.LOST)
         return shim.exit
 
+    async def _give_input(self, shim: ShimProcess, text: str) -> None:
+        """All that there is to read for a program that is told nothing while it works."""
+        if text:
+            await shim.send(text)
+        await shim.end_input()
+
     async def _hear(self, frame: Output) -> None:
-        assert self.brief is not None  # noqa: S101 - nothing runs before it was briefed
-        said = self.brief.runtime.parse(frame.text, is_error=frame.fd == 2)
-        await self.around.writer.add(self.claim.run_id, said.messages, len(frame.text) + 1)
+        assert self.listener is not None  # noqa: S101 - nothing runs before it was prepared
+        said = self.listener.hear(frame.text, is_error=frame.fd == 2)
+        news = said.session if said.session != self.session else ""
+        self.session = said.session or self.session
+        await self.around.writer.add(self.claim.run_id, said.messages, len(frame.text) + 1, session=news)
+        if said.signal is Signal.FAILED:
+            self.failure = said.messages[-1].text
         if said.signal is Signal.QUESTION:
             self.question = said.messages[0].text
         if said.signal is Signal.DONE and not self.is_done:
@@ -237,10 +259,10 @@ class Run:
             await self._stopped(self.stop_wanted[0])
         elif self.is_ending and not self.is_done:
             await self._database(endings.shut_down)
-        elif self.is_done or (exit_.reason is ExitReason.EXITED and exit_.code == 0):
+        elif self.is_done or (exit_.reason is ExitReason.EXITED and exit_.code == 0 and not self.failure):
             await self._succeed(Exited("it said that it is done", exit_.code))
         else:
-            await self._fail(exited, is_final=words.is_final(exit_))
+            await self._fail(replace(exited, reason=self.failure or exited.reason), is_final=words.is_final(exit_))
 
     async def _succeed(self, exited: Exited) -> None:
         if self.question:
@@ -267,7 +289,9 @@ class Run:
     async def _fail(self, exited: Exited, *, is_final: bool) -> None:
         await self.around.writer.add(self.claim.run_id, [Message(MessageKind.SYSTEM, exited.reason)], 0)
         await self.around.writer.drain(self.claim.run_id)
-        await self._database(endings.fail, exited=exited, is_final=is_final)
+        # One that came to its end without a word of the session it was to go on with: that one is gone.
+        is_lost = exited.code is not None and not self.session
+        await self._database(endings.fail, exited=exited, is_final=is_final, is_session_lost=is_lost)
 
     async def _database(self, call: Callable[..., Value], **kwargs: object) -> Value:
         around = self.around

@@ -160,8 +160,7 @@ class Supervisor:
     async def _settle_wishes(self) -> None:
         for agent_id in await self._around.threads.database(agents_with_wishes):
             held = self._runs.get(agent_id)
-            brief = held[0].brief if held is not None else None
-            takes_messages = brief is not None and brief.runtime.takes_messages
+            takes_messages = held is not None and held[0].takes_messages
             action = await self._around.threads.side(
                 lambda agent_id=agent_id, takes=takes_messages: settle_intents.settle(
                     agent_id, now=self._now(), takes_messages=takes

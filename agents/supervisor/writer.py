@@ -27,6 +27,7 @@ class Entry:
     messages: list[Message] = field(default_factory=list)
     held: int = 0
     output: int = 0
+    session: str = ""
     renewed_at: float = field(default_factory=boot_clock)
     room: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -52,12 +53,15 @@ class Writer:
         if entry is not None:
             entry.room.set()
 
-    async def add(self, run_id: int, messages: Sequence[Message], size: int) -> None:
-        """Take messages of ``size`` bytes; waits while the run has more unstored than it may (back-pressure)."""
+    async def add(self, run_id: int, messages: Sequence[Message], size: int, *, session: str = "") -> None:
+        """Take messages of ``size`` bytes, and the session that the run goes on with; waits while the run has more
+        unstored than it may (back-pressure).
+        """
         entry = self._entries.get(run_id)
         if entry is None:
             return
         entry.messages.extend(messages)
+        entry.session = session or entry.session
         entry.held += size
         entry.output += size
         if entry.held >= self._timing.flush_bytes:
@@ -89,17 +93,19 @@ class Writer:
             due = self._due()
             if not due:
                 return
-            taken = {run_id: (list(entry.messages), entry.held, entry.output) for run_id, entry in due.items()}
+            taken = {
+                run_id: (Batch(list(entry.messages), entry.output, entry.session), entry.held)
+                for run_id, entry in due.items()
+            }
             asked_at = boot_clock()
             began = time.monotonic()
-            refused = await self._store(
-                {run_id: Batch(messages, output) for run_id, (messages, _, output) in taken.items()}
-            )
-            for run_id, (messages, held, output) in taken.items():
+            refused = await self._store({run_id: batch for run_id, (batch, _) in taken.items()})
+            for run_id, (batch, held) in taken.items():
                 entry = due[run_id]
-                del entry.messages[: len(messages)]
+                del entry.messages[: len(batch.messages)]
                 entry.held -= held
-                entry.output -= output
+                entry.output -= batch.output_bytes
+                entry.session = entry.session if entry.session != batch.session else ""
                 entry.room.set()
         log.debug("messages_stored", runs=len(taken), seconds=round(time.monotonic() - began, 4))
         for run_id, entry in due.items():

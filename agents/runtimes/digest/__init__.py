@@ -4,8 +4,8 @@ import sys
 from pathlib import Path
 
 from agents.enums import RuntimeKind
-from agents.runtimes.lines import parse_line
-from agents.runtimes.port import RUN_FILE, SEARCH_PATH, Assignment, LaunchSpec, Said
+from agents.runtimes.lines import OwnListener
+from agents.runtimes.port import RUN_FILE, SEARCH_PATH, Assignment, LaunchSpec, Listener
 
 PROGRAM = Path(__file__).with_name("program.py")
 # The interpreter behind a virtual environment: with -S it needs nothing of that.
@@ -16,7 +16,6 @@ class DigestRuntime:
     """A run depends on nothing but the workspace; after a crash it simply runs again."""
 
     kind: str = RuntimeKind.DIGEST
-    takes_messages = False
     is_own_code = True
 
     def prepare(self, assignment: Assignment) -> LaunchSpec:
@@ -27,8 +26,8 @@ class DigestRuntime:
             readonly=(PROGRAM.parent, Path(sys.base_prefix)) if _is_hidden(PROGRAM) else (),
         )
 
-    def parse(self, line: str, *, is_error: bool) -> Said:
-        return parse_line(line, is_error=is_error)
+    def listener(self, assignment: Assignment) -> Listener:  # noqa: ARG002 - all speak alike
+        return OwnListener()
 
 
 def _is_hidden(path: Path) -> bool:

@@ -88,14 +88,25 @@ def test_a_profile_of_somebody_else_is_out_of_reach() -> None:
 
 
 def test_programs_are_registered_by_developers_only() -> None:
-    form = {"name": "Tool", "argv": '["true"]', "environment": "{}", "is_enabled": "on"}
+    form = {"name": "Tool", "argv": '["true"]', "transcript": "lines", "environment": "{}", "is_enabled": "on"}
     assert signed_in(Role.SUPPORT).post("/admin/agents/runtimecommand/add/", form).status_code == 403
     assert signed_in(Role.DEVELOPER).post("/admin/agents/runtimecommand/add/", form).status_code == 302
     assert RuntimeCommand.objects.get().argv == ["true"]
 
 
+def test_a_registration_may_begin_from_a_program_that_is_ready() -> None:
+    client = signed_in(Role.DEVELOPER)
+    assert "?ready=0" in client.get("/admin/agents/runtimecommand/").content.decode()
+    page = client.get("/admin/agents/runtimecommand/add/?ready=0").content.decode()
+    assert "stream-json" in page
+    assert '<option value="claude_code" selected>' in page
+    for wrong in ("99", "x", ""):
+        assert client.get(f"/admin/agents/runtimecommand/add/?ready={wrong}").status_code == 200
+    assert "?ready=" not in signed_in(Role.SUPPORT).get("/admin/agents/runtimecommand/").content.decode()
+
+
 def test_a_secret_in_a_programs_variables_is_refused() -> None:
-    form = {"name": "Tool", "argv": '["true"]', "environment": '{"API_KEY": "x"}'}
+    form = {"name": "Tool", "argv": '["true"]', "transcript": "lines", "environment": '{"API_KEY": "x"}'}
     response = signed_in(Role.DEVELOPER).post("/admin/agents/runtimecommand/add/", form)
     assert "looks like a secret" in response.content.decode()
 

@@ -99,6 +99,18 @@ def test_a_developer_registers_a_command_once_by_a_name() -> None:
     path = f"/api/v1/runtime-commands/{made.json()['id']}/"
     assert client.patch(path, data={"argv": []}, content_type=JSON).status_code == 400
     assert client.patch(path, data={"is_enabled": False}, content_type=JSON).json()["is_enabled"] is False
+    wrong = client.patch(path, data={"transcript": "telepathy"}, content_type=JSON)
+    assert (wrong.status_code, wrong.json()["errors"][0]["path"]) == (400, "transcript")
+
+
+def test_a_program_that_is_ready_can_be_registered_as_it_is() -> None:
+    client = developer()
+    ready = client.get("/api/v1/runtime-commands/ready/").json()
+    assert [one["name"] for one in ready] == ["Claude Code", "Codex", "OpenHands", "aider", "A script of yours"]
+    for one in ready:
+        made = client.post("/api/v1/runtime-commands/", data=one, content_type=JSON)
+        assert made.status_code == 201, made.json()
+        assert {name: made.json()[name] for name in one} == one
 
 
 def test_limits_are_changed_within_bounds_and_every_start_paused() -> None:
