@@ -1,7 +1,7 @@
 """Programs that are known to work as agents, with the words by which they are registered.
 
-A list to begin from: whoever registers one may change every word. None of them is installed by DCT, and none of them
-may be given a key here: docs/how-to/run-a-coding-agent.md tells how it gets one.
+A list to begin from: whoever registers one may change every word, and adds its key as a secret. None of them is
+installed by DCT; docs/how-to/run-a-coding-agent.md tells the rest.
 """
 
 from dataclasses import dataclass

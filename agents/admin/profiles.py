@@ -3,23 +3,24 @@
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
 from django.db.models import ForeignKey, QuerySet
 from django.http import HttpRequest
-from unfold.widgets import UnfoldAdminSelectWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from accounts.actor import Actor
 from accounts.admin.acts import Do, act
 from accounts.admin.base import RoleAdmin, person
-from accounts.admin.forms import ServiceForm
+from accounts.admin.forms import ServiceForm, secret_field
 from accounts.operations import Operation
 from agents.models import AgentProfile, RuntimeCommand
 from agents.ready import READY
 from agents.runtimes import runtimes
 from agents.services import commands, profiles
+from agents.services.values import BadValues
 
 
 class ProfileForm(ServiceForm):
@@ -79,6 +80,31 @@ def _json(values: Mapping[str, Any], name: str) -> dict[str, Any]:
 _REGISTER = Operation.REGISTER_COMMANDS
 
 
+class CommandForm(ServiceForm):
+    """A program. One secret at a time is taken and never shown again."""
+
+    secret_name = forms.CharField(
+        required=False,
+        max_length=100,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="The variable in which runs find it.",
+    )
+    secret = secret_field(help_text="With a name and nothing here, the secret of that name is taken away.")
+    paths: ClassVar[dict[str, str]] = {"secrets": "secret_name"}
+
+    class Meta:
+        model = RuntimeCommand
+        fields = commands.EDITABLE
+
+
+def _with_secret(values: Mapping[str, Any]) -> dict[str, Any]:
+    found = _json(values, "environment")
+    name, secret = found.pop("secret_name", "").strip(), found.pop("secret", "")
+    if secret and not name:
+        raise BadValues({"secrets": "Name the variable in which runs find it."})
+    return {**found, "secrets": {name: secret or None}} if name else found
+
+
 def _enable(is_enabled: bool) -> Do:
     def do(row: RuntimeCommand, by: Actor, now: datetime) -> bool:
         if row.is_enabled == is_enabled:
@@ -93,6 +119,7 @@ def _enable(is_enabled: bool) -> Do:
 class RuntimeCommandAdmin(RoleAdmin):
     """Programs that agents may be."""
 
+    form = CommandForm
     list_before_template = "admin/agents/ready.html"
     ready = READY
     adding = changing = _REGISTER
@@ -100,8 +127,8 @@ class RuntimeCommandAdmin(RoleAdmin):
     list_filter = ("is_enabled", "is_network_allowed")
     list_select_related = ("registered_by",)
     search_fields = ("name__icontains",)
-    shown = (*commands.EDITABLE, "registered_by", "version", "created_at", "updated_at")
-    fields_to_add = fields_to_change = commands.EDITABLE
+    shown = (*commands.EDITABLE, "secret_names", "registered_by", "version", "created_at", "updated_at")
+    fields_to_add = fields_to_change = (*commands.EDITABLE, "secret_name", "secret")
     actions = (
         act("Enable", _REGISTER, _enable(True), done="enabled"),
         act("Disable", _REGISTER, _enable(False), done="disabled"),
@@ -114,10 +141,14 @@ class RuntimeCommandAdmin(RoleAdmin):
         return {**asdict(found), "argv": list(found.argv)} if found is not None else {}
 
     def create(self, request: HttpRequest, values: Mapping[str, Any], *, by: Actor, now: datetime) -> RuntimeCommand:
-        given = _json(values, "environment")
-        return commands.register(by=by, registered_by=person(request), now=now, **given)
+        return commands.register(by=by, registered_by=person(request), now=now, **_with_secret(values))
 
     def change(
         self, request: HttpRequest, row: RuntimeCommand, values: Mapping[str, Any], *, by: Actor, now: datetime
     ) -> RuntimeCommand:
-        return commands.update(command=row, by=by, now=now, version=row.version, **_json(values, "environment"))
+        return commands.update(command=row, by=by, now=now, version=row.version, **_with_secret(values))
+
+    @admin.display(description="Secrets")
+    def secret_names(self, row: RuntimeCommand) -> str:
+        """Which there are."""
+        return ", ".join(row.secrets.values_list("name", flat=True)) or "none"

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -15,10 +15,11 @@ from accounts.api.base import ReadingViewSet, unique
 from accounts.operations import Operation
 from accounts.permissions import visible
 from agents.enums import TranscriptKind
-from agents.models import AgentProfile, RuntimeCommand
+from agents.models import AgentProfile, CommandSecret, RuntimeCommand
 from agents.ready import READY, ReadyProgram
 from agents.runtimes import runtimes
 from agents.services import commands, profiles
+from agents.services.command_secrets import names_of
 from dct_site.kernel.rest.filters import IdFilter
 from dct_site.kernel.rest.inputs import IdField, Input, LineField, ObjectField, WholeField
 
@@ -140,6 +141,12 @@ class CommandSerializer(serializers.ModelSerializer[RuntimeCommand]):
     registered_by = serializers.CharField(source="registered_by.username")
     argv = serializers.ListField(child=serializers.CharField())
     environment = serializers.DictField(child=serializers.CharField())
+    secret_names = serializers.SerializerMethodField()
+
+    @staticmethod
+    def get_secret_names(row: RuntimeCommand) -> list[str]:
+        """What secrets it has; what they are is told to nobody."""
+        return names_of(row)
 
     class Meta:
         model = RuntimeCommand
@@ -150,6 +157,7 @@ class CommandSerializer(serializers.ModelSerializer[RuntimeCommand]):
             "transcript",
             "description",
             "environment",
+            "secret_names",
             "is_enabled",
             "is_network_allowed",
             "registered_by",
@@ -161,7 +169,9 @@ class CommandSerializer(serializers.ModelSerializer[RuntimeCommand]):
 
 
 class CommandInput(Input):
-    """A program and its arguments as a list, never a shell line; ``environment`` is never for secrets."""
+    """A program and its arguments as a list, never a shell line; ``environment`` is never for secrets. ``secrets`` are
+    written by name, replaced, taken away with null, and never given out.
+    """
 
     name = LineField(max_length=100)
     argv = serializers.ListField(child=LineField(max_length=4_000, trim_whitespace=False), max_length=100)
@@ -169,6 +179,9 @@ class CommandInput(Input):
     description = LineField(required=False, allow_blank=True, max_length=10_000)
     environment = serializers.DictField(
         child=LineField(allow_blank=True, max_length=4_000, trim_whitespace=False), required=False
+    )
+    secrets = serializers.DictField(
+        child=serializers.CharField(allow_null=True, max_length=20_000, trim_whitespace=False), required=False
     )
     is_enabled = serializers.BooleanField(required=False)
     is_network_allowed = serializers.BooleanField(required=False)
@@ -187,7 +200,9 @@ class ReadySerializer(serializers.Serializer[Sequence[ReadyProgram]]):
 class CommandViewSet(ReadingViewSet):
     """Programs that profiles of the ``command`` runtime may name."""
 
-    queryset = RuntimeCommand.objects.select_related("registered_by")
+    queryset = RuntimeCommand.objects.select_related("registered_by").prefetch_related(
+        Prefetch("secrets", CommandSecret.objects.defer("value"))
+    )
     serializer_class = CommandSerializer
     filterset_fields: ClassVar = ("is_enabled",)
     operations: ClassVar = {

@@ -2,7 +2,7 @@
 
 from agents.models.agent import Agent, AgentIntent, AgentMessage, AgentRun, ObsoleteAgentRecord
 from agents.models.capacity import Limits, SlotHolder, StartRequest
-from agents.models.profile import AgentProfile, RuntimeCommand
+from agents.models.profile import AgentProfile, CommandSecret, RuntimeCommand
 
 __all__ = [
     "Agent",
@@ -10,6 +10,7 @@ __all__ = [
     "AgentMessage",
     "AgentProfile",
     "AgentRun",
+    "CommandSecret",
     "Limits",
     "ObsoleteAgentRecord",
     "RuntimeCommand",

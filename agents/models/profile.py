@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 
 from agents.enums import TranscriptKind
+from dct_site.kernel.fields import EncryptedTextField
 
 
 class RuntimeCommand(models.Model):
@@ -38,6 +39,22 @@ class RuntimeCommand(models.Model):
     @property
     def audit_name(self) -> str:
         return self.name
+
+
+class CommandSecret(models.Model):
+    """A secret of a program, by the name of the variable in which its runs find it. Never read back."""
+
+    command = models.ForeignKey(RuntimeCommand, on_delete=models.CASCADE, related_name="secrets")
+    name = models.CharField(max_length=100)
+    value = EncryptedTextField()
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar = ["name"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["command", "name"], name="command_secret_once")]
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.command_id}"
 
 
 class AgentProfile(models.Model):

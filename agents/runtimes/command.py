@@ -38,11 +38,12 @@ def _transcript(assignment: Assignment) -> Transcript:
 
 
 def environment(assignment: Assignment) -> dict[str, str]:
-    """The whole environment of a run: fixed variables of the registration, then DCT's own, which win."""
+    """The whole environment of a run: fixed variables of the registration, its secrets, then DCT's own, which win."""
     root = assignment.root
     fixed = {str(name): str(value) for name, value in assignment.environment.items()}
     return {
         **{name: value for name, value in fixed.items() if name and "=" not in name and "\0" not in name + value},
+        **assignment.secrets,
         "PATH": fixed.get("PATH") or SEARCH_PATH,
         "HOME": str(root / "work"),
         "LANG": "C.UTF-8",

@@ -22,8 +22,8 @@ class CannotRun(Exception):
 class Assignment:
     """One run to prepare: where it works, as whom, and what it is asked.
 
-    ``argv``, ``environment`` and ``transcript`` are those of the registered program (empty for built-in runtimes).
-    ``checkpoint`` is what an earlier run of the same agent left: ``{"session": id}``.
+    ``argv``, ``environment``, ``secrets`` and ``transcript`` are those of the registered program (empty for built-in
+    runtimes). ``checkpoint`` is what an earlier run of the same agent left: ``{"session": id}``.
     """
 
     agent_id: int
@@ -31,6 +31,7 @@ class Assignment:
     root: Path
     argv: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     transcript: str = TranscriptKind.LINES
     checkpoint: Mapping[str, Any] = field(default_factory=dict)
     is_network_allowed: bool = False
@@ -46,7 +47,7 @@ class LaunchSpec:
 
     argv: tuple[str, ...]
     cwd: Path
-    env: Mapping[str, str]
+    env: Mapping[str, str] = field(repr=False)
     stdin: str | None = ""
     readonly: tuple[Path, ...] = ()
     is_network_allowed: bool = False

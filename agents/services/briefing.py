@@ -9,6 +9,7 @@ from agents.enums import TranscriptKind
 from agents.models import Agent, AgentRun
 from agents.runtimes import Assignment, CannotRun, Runtime, runtimes
 from agents.runtimes.port import INSTRUCTIONS_FILE, RUN_FILE
+from agents.services.command_secrets import opened
 from agents.services.conversation import gate_reasons_of, instructions_of
 from dct_site.kernel.registry import UnknownKind
 from deliverables.enums import DeliverableStatus
@@ -59,6 +60,8 @@ def brief(run_id: int, *, now: datetime) -> Briefing:
         root=root,
         argv=tuple(str(word) for word in command.argv) if command is not None else (),
         environment=command.environment if command is not None else {},
+        # Neither a way out nor anything to take along for what nobody vouches for.
+        secrets=opened(command) if command is not None and not is_untrusted else {},
         transcript=command.transcript if command is not None else TranscriptKind.LINES,
         checkpoint=agent.checkpoint,
         # Untrusted text, private data and a way out never come together (threat T1).

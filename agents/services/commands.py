@@ -10,6 +10,7 @@ from accounts.models import User
 from accounts.services import audit
 from agents.models import RuntimeCommand
 from agents.runtimes.transcripts import transcripts
+from agents.services.command_secrets import checked, keep
 from agents.services.values import BadValues
 from dct_site.kernel.edits import edit
 
@@ -21,27 +22,33 @@ MOST_WORDS = 100
 def register(
     *, name: str, argv: list[str], by: Actor, registered_by: User, now: datetime, **values: Any
 ) -> RuntimeCommand:
-    """Register a program. ``values``: transcript, description, environment, is_enabled, is_network_allowed. Raises
-    BadValues.
+    """Register a program. ``values``: transcript, description, environment, is_enabled, is_network_allowed, and
+    ``secrets``, texts by the names of variables. Raises BadValues.
     """
     command = RuntimeCommand(registered_by=registered_by, created_at=now, updated_at=now)
+    secrets = checked(values.pop("secrets", {}), values.get("environment", {}))
     given = {"name": name, "argv": argv, **values}
     _set(command, given)
     with transaction.atomic():
         command.save()
-        audit.record(by=by, action="command.registered", obj=command, now=now, after=given)
+        told = keep(command, secrets, now=now)
+        audit.record(by=by, action="command.registered", obj=command, now=now, after=given | told)
     return command
 
 
 def update(
     *, command: RuntimeCommand, by: Actor, now: datetime, version: int | None = None, **values: Any
 ) -> RuntimeCommand:
-    """Change a program; runs at work are not touched. Raises BadValues and EditConflict."""
+    """Change a program; runs at work are not touched. Of ``secrets`` those that are named are replaced, and taken away
+    where they are None. Raises BadValues and EditConflict.
+    """
+    secrets = checked(values.pop("secrets", {}), values.get("environment", command.environment))
     before = {field: getattr(command, field, None) for field in values}
     _set(command, values)
     with transaction.atomic():
         edit(command, version=version, updated_at=now, **values)
-        audit.record(by=by, action="command.updated", obj=command, now=now, before=before, after=values)
+        told = keep(command, secrets, now=now)
+        audit.record(by=by, action="command.updated", obj=command, now=now, before=before, after=values | told)
     return command
 
 
@@ -87,5 +94,6 @@ def _environment_problems(environment: Any) -> dict[str, str]:
         return {"environment": "The variables must be an object of names and texts."}
     secret = [name for name in environment if any(word in name.upper() for word in SECRET_WORDS)]
     if secret:
-        return {"environment": f"{secret[0]} looks like a secret. Variables are shown to everyone; keep it elsewhere."}
+        words = f"{secret[0]} looks like a secret. Variables are shown to everyone; write it under secrets."
+        return {"environment": words}
     return {}

@@ -17,6 +17,7 @@ from agents.services import briefing, endings, runs
 from agents.services.endings import Exited
 from agents.services.fence import Fenced
 from agents.supervisor import words
+from agents.supervisor.masking import masking
 from agents.supervisor.threads import Threads
 from agents.supervisor.timing import Timing
 from agents.supervisor.writer import Entry, Writer
@@ -75,6 +76,7 @@ class Run:
     session: str = ""
     launch: LaunchSpec | None = None
     listener: Listener | None = None
+    mask: Callable[[str], str] = str
 
     @property
     def takes_messages(self) -> bool:
@@ -121,6 +123,7 @@ class Run:
         around, profile = self.around, brief.agent.profile
         launch = self.launch = brief.runtime.prepare(brief.assignment)
         self.listener = brief.runtime.listener(brief.assignment)
+        self.mask = masking(brief.assignment.secrets.values())
         level = around.level
         is_untrusted = brief.agent.workspace.trust_tier == TrustTier.OPEN
         if level is SandboxLevel.NONE and is_untrusted and not brief.runtime.is_own_code:
@@ -193,7 +196,7 @@ class Run:
 
     async def _hear(self, frame: Output) -> None:
         assert self.listener is not None  # noqa: S101 - nothing runs before it was prepared
-        said = self.listener.hear(frame.text, is_error=frame.fd == 2)
+        said = self.listener.hear(self.mask(frame.text), is_error=frame.fd == 2)
         news = said.session if said.session != self.session else ""
         self.session = said.session or self.session
         await self.around.writer.add(self.claim.run_id, said.messages, len(frame.text) + 1, session=news)

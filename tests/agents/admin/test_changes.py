@@ -105,6 +105,26 @@ def test_a_registration_may_begin_from_a_program_that_is_ready() -> None:
     assert "?ready=" not in signed_in(Role.SUPPORT).get("/admin/agents/runtimecommand/").content.decode()
 
 
+def test_a_programs_secret_is_written_in_the_admin_and_never_drawn_again() -> None:
+    client, address = signed_in(Role.DEVELOPER), "/admin/agents/runtimecommand/"
+    form = {"name": "Tool", "argv": '["true"]', "transcript": "lines", "environment": "{}", "is_enabled": "on"}
+    nameless = client.post(f"{address}add/", {**form, "secret": "canary-7f3a"})
+    assert "Name the variable in which runs find it." in nameless.content.decode()
+    assert "canary" not in nameless.content.decode()
+    client.post(f"{address}add/", {**form, "secret_name": "API_KEY", "secret": "canary-7f3a"})
+    command = RuntimeCommand.objects.get()
+    assert [secret.value for secret in command.secrets.all()] == ["canary-7f3a"]
+    page = client.get(f"{address}{command.pk}/change/").content.decode()
+    assert "API_KEY" in page
+    assert "canary" not in page
+    seen = {**form, "seen_version": command.version}
+    assert client.post(f"{address}{command.pk}/change/", {**seen, "description": "More."}).status_code == 302
+    assert command.secrets.count() == 1
+    command.refresh_from_db()
+    client.post(f"{address}{command.pk}/change/", {**seen, "seen_version": command.version, "secret_name": "API_KEY"})
+    assert not command.secrets.exists()
+
+
 def test_a_secret_in_a_programs_variables_is_refused() -> None:
     form = {"name": "Tool", "argv": '["true"]', "transcript": "lines", "environment": '{"API_KEY": "x"}'}
     response = signed_in(Role.DEVELOPER).post("/admin/agents/runtimecommand/add/", form)

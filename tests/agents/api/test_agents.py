@@ -103,6 +103,27 @@ def test_a_developer_registers_a_command_once_by_a_name() -> None:
     assert (wrong.status_code, wrong.json()["errors"][0]["path"]) == (400, "transcript")
 
 
+def test_a_secret_of_a_program_is_written_and_never_read_back() -> None:
+    client = developer()
+    body: dict[str, Any] = {"name": "coder", "argv": ["true"], "secrets": {"API_KEY": "canary-7f3a"}}
+    made = client.post("/api/v1/runtime-commands/", data=body, content_type=JSON)
+    assert (made.status_code, made.json()["secret_names"]) == (201, ["API_KEY"])
+    path = f"/api/v1/runtime-commands/{made.json()['id']}/"
+    changed = client.patch(path, data={"secrets": {"API_KEY": None, "B": "canary-2"}}, content_type=JSON)
+    assert changed.json()["secret_names"] == ["B"]
+    wrong = client.patch(path, data={"secrets": {"PATH": "canary-3"}}, content_type=JSON)
+    assert (wrong.status_code, wrong.json()["errors"][0]["path"]) == (400, "secrets")
+    answers = [
+        made,
+        changed,
+        wrong,
+        client.get(path),
+        client.get("/api/v1/runtime-commands/"),
+        client.get("/api/v1/audit/"),
+    ]
+    assert "canary" not in "".join(answer.content.decode() for answer in answers)
+
+
 def test_a_program_that_is_ready_can_be_registered_as_it_is() -> None:
     client = developer()
     ready = client.get("/api/v1/runtime-commands/ready/").json()
