@@ -91,6 +91,7 @@ class MessageKind(models.TextChoices):
     OUTPUT = "output", "Output"
     ERROR_OUTPUT = "error_output", "Error output"
     GATE = "gate", "Completion gate"
+    USAGE = "usage", "Usage"
 
 
 class IntentKind(models.TextChoices):
@@ -137,6 +138,13 @@ START_MOVES: Machine = machine(
 class Pool(models.TextChoices):
     AGENTS = "agents", "Agents"
     WORKSPACES = "workspaces", "Workspaces"
+
+
+class BudgetWindow(models.TextChoices):
+    """How long a budget lasts before it begins anew, by the calendar in UTC."""
+
+    DAY = "day", "A day (UTC)"
+    MONTH = "month", "A month (UTC)"
 
 
 class Rung(models.IntegerChoices):

@@ -6,6 +6,7 @@ from typing import Any
 
 from agents.enums import MessageKind
 from agents.runtimes.port import Message, Said, Signal
+from agents.runtimes.usage import usage_message
 from dct_site.kernel import safe_json
 
 TEXT_LIMIT = 64 * 1024  # characters of one message; a longer one is cut and says so
@@ -20,7 +21,7 @@ _KINDS = {
 
 
 def parse_line(line: str, *, is_error: bool) -> Said:
-    """The meaning of one line. Known types: text, tool_call, tool_result, question, done."""
+    """The meaning of one line. Known types: text, tool_call, tool_result, usage, question, done."""
     if is_error:
         return Said([Message(MessageKind.ERROR_OUTPUT, storable(line))])
     if line.startswith("{"):
@@ -48,6 +49,15 @@ def _typed(line: str) -> Said | None:
     kind, text = value.get("type"), _text(value.get("text"))
     if kind in _KINDS:
         return Said([Message(_KINDS[kind], text or _text(value.get("name")), _data(value))])
+    return _with_a_meaning(value, text)
+
+
+def _with_a_meaning(value: Mapping[str, Any], text: str) -> Said | None:
+    """Lines that say more than their words."""
+    kind = value.get("type")
+    if kind == "usage":
+        used = usage_message(value)
+        return Said([used]) if used is not None else None
     if kind == "question":
         return Said([Message(MessageKind.TEXT, text, {"question": True})], Signal.QUESTION)
     if kind == "done":

@@ -76,11 +76,13 @@ class Runtime(Protocol):
 
     ``takes_messages``: a run at work reads further messages as JSON lines on its standard input; to others they are
     given with the next run. ``is_own_code``: runs nothing but code of DCT itself, and may run without a sandbox.
+    ``is_free``: uses no model, so that it costs nothing though it says nothing of what it used.
     """
 
     kind: str
     takes_messages: bool
     is_own_code: bool
+    is_free: bool
 
     def prepare(self, assignment: Assignment) -> LaunchSpec:
         """The program to start. Raises CannotRun."""

@@ -12,7 +12,8 @@ import structlog
 
 from accounts.actor import Actor
 from agents.enums import MessageKind
-from agents.runtimes import CannotRun, Message, Signal
+from agents.runtimes import CannotRun, Message, Said, Signal, used_by
+from agents.selectors.budgets import Allowance, overdrawn
 from agents.services import briefing, endings, runs
 from agents.services.endings import Exited
 from agents.services.fence import Fenced
@@ -71,6 +72,7 @@ class Run:
     is_refused: bool = False
     is_done: bool = False
     question: str = ""
+    overdrawn: str = ""
 
     async def supervise(self) -> None:
         """Prepare, let go, listen, and settle what becomes of the agent. Never raises: the row tells."""
@@ -177,11 +179,20 @@ class Run:
         assert self.brief is not None  # noqa: S101 - nothing runs before it was briefed
         said = self.brief.runtime.parse(frame.text, is_error=frame.fd == 2)
         await self.around.writer.add(self.claim.run_id, said.messages, len(frame.text) + 1)
+        await self._mind_usage(said, self.brief.allowance)
         if said.signal is Signal.QUESTION:
             self.question = said.messages[0].text
         if said.signal is Signal.DONE and not self.is_done:
             self.is_done = True
             await self._end_process()
+
+    async def _mind_usage(self, said: Said, allowance: Allowance) -> None:
+        """End a run that says it used more than was reserved for it."""
+        told = [usage for message in said.messages if (usage := used_by(message)) is not None]
+        if told and not self.overdrawn and not self.is_done:
+            self.overdrawn = overdrawn(allowance, tokens=told[-1].tokens, money=told[-1].money)
+            if self.overdrawn:
+                await self._end_process()
 
     async def stop(self, *, reason: str, by: Actor) -> None:
         """End the run on purpose: SIGTERM to all of it, SIGKILL after the grace. Safe to repeat."""
@@ -239,6 +250,9 @@ class Run:
             await self._database(endings.shut_down)
         elif self.is_done or (exit_.reason is ExitReason.EXITED and exit_.code == 0):
             await self._succeed(Exited("it said that it is done", exit_.code))
+        elif self.overdrawn:
+            told = f"It used {self.overdrawn} that were left for it of its trigger's budget."
+            await self._fail(Exited(told, exit_.code), is_final=True)
         else:
             await self._fail(exited, is_final=words.is_final(exit_))
 

@@ -18,6 +18,7 @@ class DigestRuntime:
     kind: str = RuntimeKind.DIGEST
     takes_messages = False
     is_own_code = True
+    is_free = True
 
     def prepare(self, assignment: Assignment) -> LaunchSpec:
         return LaunchSpec(
