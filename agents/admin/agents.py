@@ -92,6 +92,9 @@ class AgentRunAdmin(RoleAdmin):
         "end_reason",
         "output_bytes",
         "last_message_seq",
+        "tokens",
+        "money",
+        "began_at",
         "started_at",
         "ended_at",
     )

@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from accounts.api.base import ReadingViewSet
 from accounts.operations import Operation
 from accounts.permissions import may, visible
+from agents.budget import MILLIONTHS
 from agents.enums import AgentStatus
 from agents.models import Agent, AgentMessage, AgentRun, ObsoleteAgentRecord
 from agents.services import intents
@@ -58,7 +59,9 @@ class AgentSerializer(serializers.ModelSerializer[Agent]):
 
 
 class RunSerializer(serializers.ModelSerializer[AgentRun]):
-    """One supervised process of an agent."""
+    """One supervised process of an agent. ``tokens`` and ``money`` are what it says that it used; null: nothing."""
+
+    money = serializers.SerializerMethodField(help_text="In units of your currency.")
 
     class Meta:
         model = AgentRun
@@ -70,10 +73,16 @@ class RunSerializer(serializers.ModelSerializer[AgentRun]):
             "end_reason",
             "output_bytes",
             "last_message_seq",
+            "tokens",
+            "money",
+            "began_at",
             "started_at",
             "ended_at",
         )
         read_only_fields = fields
+
+    def get_money(self, row: AgentRun) -> float | None:
+        return None if row.money is None else row.money / MILLIONTHS
 
 
 class AgentDetail(AgentSerializer):

@@ -1,6 +1,7 @@
 """Rows of agents, their runs, and the capacity they take."""
 
 from agents.models.agent import Agent, AgentIntent, AgentMessage, AgentRun, ObsoleteAgentRecord
+from agents.models.budget import Budget, Reservation, Spending
 from agents.models.capacity import Limits, SlotHolder, StartRequest
 from agents.models.profile import AgentProfile, CommandSecret, RuntimeCommand
 
@@ -10,10 +11,13 @@ __all__ = [
     "AgentMessage",
     "AgentProfile",
     "AgentRun",
+    "Budget",
     "CommandSecret",
     "Limits",
     "ObsoleteAgentRecord",
+    "Reservation",
     "RuntimeCommand",
     "SlotHolder",
+    "Spending",
     "StartRequest",
 ]

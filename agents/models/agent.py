@@ -80,10 +80,13 @@ class AgentRun(models.Model):
     pid_started = models.BigIntegerField(null=True)
     boot_id = models.CharField(max_length=40, blank=True)
     sandbox = models.CharField(max_length=20, blank=True)
+    began_at = models.DateTimeField(null=True, help_text="When its program was let go.")
     exit_code = models.SmallIntegerField(null=True)
     end_reason = models.CharField(max_length=1000, blank=True)
     output_bytes = models.PositiveBigIntegerField(default=0)
     last_message_seq = models.PositiveIntegerField(default=0)
+    tokens = models.PositiveBigIntegerField(null=True, help_text="Used so far, as it says; empty: it said nothing.")
+    money = models.PositiveBigIntegerField(null=True, help_text="The same in millionths of the currency.")
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
 

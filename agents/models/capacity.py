@@ -36,6 +36,9 @@ class Limits(models.Model):
     rung_reason = models.CharField(max_length=300, blank=True, default="", db_default="")
     rung_looked_at = models.DateTimeField(null=True, blank=True)
     rung_calm_since = models.DateTimeField(null=True, blank=True, help_text="Since when it may go down.")
+    has_budgets = models.BooleanField(
+        default=False, db_default=False, help_text="Whether any budget is to be looked at before a start."
+    )
     version = models.PositiveIntegerField(default=1)
 
     class Meta:

@@ -4,9 +4,22 @@ from agents.enums import RuntimeKind
 from agents.runtimes.command import CommandRuntime
 from agents.runtimes.digest import DigestRuntime
 from agents.runtimes.port import Assignment, CannotRun, LaunchSpec, Listener, Message, Runtime, Said, Signal
+from agents.runtimes.usage import Usage, used_by
 from dct_site.kernel.registry import Registry
 
-__all__ = ["Assignment", "CannotRun", "LaunchSpec", "Listener", "Message", "Runtime", "Said", "Signal", "runtimes"]
+__all__ = [
+    "Assignment",
+    "CannotRun",
+    "LaunchSpec",
+    "Listener",
+    "Message",
+    "Runtime",
+    "Said",
+    "Signal",
+    "Usage",
+    "runtimes",
+    "used_by",
+]
 
 runtimes: Registry[Runtime] = Registry("runtimes")
 runtimes.register(RuntimeKind.DIGEST, DigestRuntime())

@@ -13,6 +13,7 @@ class CommandRuntime:
 
     kind: str = RuntimeKind.COMMAND
     is_own_code = False
+    is_free = False
 
     def prepare(self, assignment: Assignment) -> LaunchSpec:
         if not assignment.argv or any("\0" in word for word in assignment.argv):

@@ -92,11 +92,13 @@ class Listener(Protocol):
 class Runtime(Protocol):
     """A way to run an agent. No method touches the database; ``prepare`` may look at the disk.
 
-    ``is_own_code``: runs nothing but code of DCT itself, and may run without a sandbox.
+    ``is_own_code``: runs nothing but code of DCT itself, and may run without a sandbox. ``is_free``: uses no model, so
+    that it costs nothing though it says nothing of what it used.
     """
 
     kind: str
     is_own_code: bool
+    is_free: bool
 
     def prepare(self, assignment: Assignment) -> LaunchSpec:
         """The program to start. Raises CannotRun."""

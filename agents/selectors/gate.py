@@ -8,8 +8,10 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from accounts.models import Connection
+from agents.budget import BudgetRoom, Share, shortage_words
 from agents.enums import Pool
 from agents.models import Limits, StartRequest
+from agents.selectors.budgets import read_budgets
 from agents.selectors.capacity import empty_room, need_of
 from agents.selectors.overload import held_low
 from agents.selectors.turns import at_work_or_before, turn_key
@@ -38,11 +40,15 @@ class Gate:
         self._most_of: dict[str, int | None] = {}
         self._begun: dict[tuple[str, timedelta], int] = {}
         self._taken: Counter[str] = Counter()
+        self._budgets: dict[str, BudgetRoom | None] = {}
+        self.shares: dict[int, tuple[str, Share]] = {}
+        """{primary key: (key, what it reserves)} of those that were taken and have a budget."""
 
     def learn(self, wanted: Sequence[StartRequest]) -> None:
         """Read what ``block`` needs to know of these."""
         self._held |= holds_on(wanted)
         self._before |= at_work_or_before(wanted)
+        self._learn_budgets({start.concurrency_key for start in wanted} - {""})
         self._learn_connections({start.connection_key for start in wanted} - {""})
         self._count("concurrency_key", {start.concurrency_key for start in wanted if start.key_limit is not None})
         self._count("item_key", {start.item_key for start in wanted if start.item_limit is not None})
@@ -57,6 +63,7 @@ class Gate:
             or self._turn(start)
             or self._full(start.concurrency_key, start.key_limit, "the trigger runs {} of {}")
             or self._rate(start)
+            or self.short(start)
             or self._full(start.item_key, start.item_limit, "its item has {} of {} runs that it may have at once")
             or self._full(
                 start.connection_key,
@@ -73,6 +80,22 @@ class Gate:
                 self._running[key] += 1
         if not start.is_resumed:
             self._taken[start.concurrency_key] += 1
+        budget = self._budgets.get(start.concurrency_key)
+        if budget is not None:
+            self.shares[start.pk] = (start.concurrency_key, budget.take(is_again=start.is_resumed))
+
+    def short(self, start: StartRequest) -> Block | None:
+        """Its budget does not allow it now. Who tries again was counted as a run; what it may use is asked anew."""
+        budget = self._budgets.get(start.concurrency_key)
+        unit = budget.lacking(is_again=start.is_resumed) if budget is not None else None
+        if budget is None or unit is None:
+            return None
+        return Block(start.concurrency_key, shortage_words(budget, unit))
+
+    def _learn_budgets(self, keys: set[str]) -> None:
+        unknown = keys - self._budgets.keys()
+        if self._limits.has_budgets and unknown:
+            self._budgets |= dict.fromkeys(unknown) | read_budgets(sorted(unknown), now=self._now)
 
     def _learn_connections(self, keys: set[str]) -> None:
         unknown = {key: int(key.rpartition(":")[2]) for key in keys - self._most_of.keys()}

@@ -64,6 +64,8 @@ def waiting(start: StartRequest, *, now: datetime) -> Waiting | None:
     if block is not None and is_turn(block.key):
         before = places_before(start)
         return Waiting(start, None, block.reason + (f"; {before} are before it" if before > 1 else ""))
+    if block is not None and block == gate.short(start):
+        return Waiting(start, None, f"{block.reason}; {_place_behind(block.key, start)}")
     if start.status == StartStatus.PARKED or (start.not_before and start.not_before > now):
         return Waiting(start, None, _held_reason(start, gate, now))
     if block is not None:
@@ -71,6 +73,16 @@ def waiting(start: StartRequest, *, now: datetime) -> Waiting | None:
     room = read_room(limits)
     ahead = _ahead(start, room, Ageing(limits, now), now)
     return Waiting(start, ahead + 1, _capacity_reason(room, need_of(start, limits), limits))
+
+
+def _place_behind(key: str, start: StartRequest) -> str:
+    """Which of those that wait behind a key is let in first."""
+    behind = StartRequest.objects.filter(status=StartStatus.PARKED, parked_for=key, priority__gte=start.priority)
+    before = Q(backlog_turn__lt=start.backlog_turn) | Q(backlog_turn=start.backlog_turn, pk__lt=start.pk)
+    same = Q(is_resumed=start.is_resumed) & before
+    first = Q(priority__gt=start.priority) | same | (_NOBODY if start.is_resumed else Q(is_resumed=True))
+    count = behind.filter(first).count()
+    return f"{count} that wait for it go first" if count else "it is the next that it lets in"
 
 
 def _ahead(start: StartRequest, room: Room, ageing: Ageing, now: datetime) -> int:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from agents.models import Agent, AgentMessage, AgentRun
-from agents.runtimes import Message
+from agents.runtimes import Message, used_by
 from agents.services.conversation import rows_of
 from agents.services.fence import hold_runs
 from dct_site.kernel import wake
@@ -42,9 +42,25 @@ def store(batches: Mapping[int, Batch], *, owner: str, now: datetime, lease: tim
             run.lease_until = now + lease
             if batch.session:
                 Agent.objects.filter(pk=run.agent_id).update(checkpoint={"session": batch.session[:LONGEST_SESSION]})
+            _note_usage(run, batch.messages)
         AgentMessage.objects.bulk_create(rows, batch_size=500)
         AgentRun.objects.bulk_update(held.values(), ["last_message_seq", "output_bytes", "lease_until"])
         if rows:
             # Followers of a conversation look for its last number; no journal entry for each tenth of a second.
             wake.poke_on_commit(wake.Topic.ANNOUNCE)
     return set(batches) - set(held)
+
+
+def _note_usage(run: AgentRun, messages: Sequence[Message]) -> None:
+    """What the run says that it used so far. The greatest counts: nothing that was used comes back."""
+    told = [usage for message in messages if (usage := used_by(message)) is not None]
+    if not told:
+        return
+    for usage in told:
+        run.tokens = _greater(run.tokens, usage.tokens)
+        run.money = _greater(run.money, usage.money)
+    AgentRun.objects.filter(pk=run.pk).update(tokens=run.tokens, money=run.money)
+
+
+def _greater(known: int | None, told: int | None) -> int | None:
+    return max((amount for amount in (known, told) if amount is not None), default=None)

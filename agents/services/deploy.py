@@ -8,6 +8,7 @@ from agents.enums import AGENT_MOVES, MessageKind
 from agents.models import Agent, AgentProfile, StartRequest
 from agents.runtimes import Message
 from agents.services import conversation
+from agents.services.admission import charge
 from dct_site.kernel import moves, wake
 from workspaces.models import Workspace
 
@@ -17,12 +18,14 @@ def deploy(
     workspace: Workspace,
     profile: AgentProfile,
     start: StartRequest | None,
+    paid_by: StartRequest | None = None,
     now: datetime,
     instructions: str = "",
     deadline_at: datetime | None = None,
 ) -> Agent:
     """A pending agent of ``profile`` in ``workspace``; the supervisor starts it while ``start`` holds an agent slot.
 
+    What it uses is charged to the reservation of ``paid_by``, or of ``start`` where that is not said.
     One that has not ended is returned as it is: deploying may be repeated after a crash.
     """
     with transaction.atomic():
@@ -35,6 +38,7 @@ def deploy(
             workspace=workspace, profile=profile, start=start, created_at=now, deadline_at=deadline_at
         )
         moves.born(agent, now=now)
+        charge(start=paid_by or start, workspace_id=workspace.pk)
         if instructions:
             conversation.append(agent, [Message(MessageKind.INSTRUCTION, instructions)], now=now)
         wake.poke_on_commit(wake.Topic.SUPERVISE)

@@ -101,7 +101,7 @@ def let_go(run_id: int, *, owner: str, now: datetime, lease: timedelta, go: Call
             reason = "it was stopped"
         if reason:
             return reason
-        moves.move(run, RunStatus.RUNNING, now=now, lease_until=now + lease)
+        moves.move(run, RunStatus.RUNNING, now=now, lease_until=now + lease, began_at=now)
         moves.move(agent, AgentStatus.RUNNING, now=now, started_at=agent.started_at or now)
         go()
     return ""

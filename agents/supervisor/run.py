@@ -12,7 +12,8 @@ import structlog
 
 from accounts.actor import Actor
 from agents.enums import MessageKind
-from agents.runtimes import CannotRun, LaunchSpec, Listener, Message, Signal
+from agents.runtimes import CannotRun, LaunchSpec, Listener, Message, Said, Signal, used_by
+from agents.selectors.budgets import Allowance, overdrawn
 from agents.services import briefing, endings, runs
 from agents.services.endings import Exited
 from agents.services.fence import Fenced
@@ -72,6 +73,7 @@ class Run:
     is_refused: bool = False
     is_done: bool = False
     question: str = ""
+    overdrawn: str = ""
     failure: str = ""
     session: str = ""
     launch: LaunchSpec | None = None
@@ -195,11 +197,12 @@ class Run:
         await shim.end_input()
 
     async def _hear(self, frame: Output) -> None:
-        assert self.listener is not None  # noqa: S101 - nothing runs before it was prepared
+        assert self.brief is not None and self.listener is not None  # noqa: PT018, S101 - nothing runs before it was briefed
         said = self.listener.hear(self.mask(frame.text), is_error=frame.fd == 2)
         news = said.session if said.session != self.session else ""
         self.session = said.session or self.session
         await self.around.writer.add(self.claim.run_id, said.messages, len(frame.text) + 1, session=news)
+        await self._mind_usage(said, self.brief.allowance)
         if said.signal is Signal.FAILED:
             self.failure = said.messages[-1].text
         if said.signal is Signal.QUESTION:
@@ -207,6 +210,14 @@ class Run:
         if said.signal is Signal.DONE and not self.is_done:
             self.is_done = True
             await self._end_process()
+
+    async def _mind_usage(self, said: Said, allowance: Allowance) -> None:
+        """End a run that says it used more than was reserved for it."""
+        told = [usage for message in said.messages if (usage := used_by(message)) is not None]
+        if told and not self.overdrawn and not self.is_done:
+            self.overdrawn = overdrawn(allowance, tokens=told[-1].tokens, money=told[-1].money)
+            if self.overdrawn:
+                await self._end_process()
 
     async def stop(self, *, reason: str, by: Actor) -> None:
         """End the run on purpose: SIGTERM to all of it, SIGKILL after the grace. Safe to repeat."""
@@ -264,6 +275,9 @@ class Run:
             await self._database(endings.shut_down)
         elif self.is_done or (exit_.reason is ExitReason.EXITED and exit_.code == 0 and not self.failure):
             await self._succeed(Exited("it said that it is done", exit_.code))
+        elif self.overdrawn:
+            told = f"It used {self.overdrawn} that were left for it of its trigger's budget."
+            await self._fail(Exited(told, exit_.code), is_final=True)
         else:
             await self._fail(replace(exited, reason=self.failure or exited.reason), is_final=words.is_final(exit_))
 

@@ -50,11 +50,11 @@ def _grouped(messages: Sequence[AgentMessage]) -> Iterator[list[AgentMessage]]:
 def _belongs(before: AgentMessage, message: AgentMessage) -> bool:
     if message.kind in _CALLS:
         return before.kind in _CALLS
-    return message.kind in _LINES and before.kind == message.kind
+    return message.kind in _LINES | {MessageKind.USAGE} and before.kind == message.kind
 
 
 def _may_grow(group: Sequence[AgentMessage]) -> bool:
-    return group[-1].kind in _CALLS | _LINES
+    return group[-1].kind in _CALLS | _LINES | {MessageKind.USAGE}
 
 
 def _shown(group: Sequence[AgentMessage], agent: Agent) -> Shown:
@@ -64,6 +64,8 @@ def _shown(group: Sequence[AgentMessage], agent: Agent) -> Shown:
         return {**shown, "text": "", **_calls(group)}
     if first.kind == MessageKind.GATE:
         return {**shown, "text": _gate_words(first)}
+    if first.kind == MessageKind.USAGE:
+        return {**shown, "text": group[-1].text}
     text = "\n".join(message.text for message in group)
     return {**shown, "text": text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]} … (cut)"}
 
@@ -75,7 +77,7 @@ def _speaker(message: AgentMessage, agent: Agent) -> dict[str, str]:
         return {"by": "person", "name": str(message.data.get("by") or "Instruction")}
     if message.kind == MessageKind.GATE:
         return {"by": "gate", "name": MessageKind.GATE.label}
-    if message.kind in _LINES:
+    if message.kind in _LINES | {MessageKind.USAGE}:
         return {"by": "agent", "name": f"{agent.profile.name}, {MessageKind(message.kind).label.lower()}"}
     return {"by": "agent", "name": agent.profile.name}
 

@@ -15,7 +15,9 @@ KINDS, WEIGHTS = ("new", "repeat", "report", "forge"), (5, 3, 2, 2)
 
 
 class Generator:
-    """``told`` grows while it runs. ``where`` says how to reach the demo now: its address may change with a restart."""
+    """``told`` grows while it runs, by what nobody answered too. ``where`` says how to reach the demo now: its address
+    may change with a restart.
+    """
 
     def __init__(self, seed: int, where: Callable[[], dict[str, Any]], *, every_s: float = 0.25) -> None:
         self.told: list[Told] = []
@@ -41,20 +43,21 @@ class Generator:
 
     def _send_on(self) -> None:
         while not self._stopping.wait(self._every_s):
+            key, change, is_forged = self._next()
             try:
-                self._one()
+                told = self._send(key, change, is_forged=is_forged)
             except (OSError, http.client.HTTPException, ValueError, KeyError):
-                continue  # nobody was there, or went away in the middle: nothing was promised
+                # Nobody was there, or went away in the middle: nothing was promised, and it may be stored.
+                told = Told(key, change, 0, is_forged=is_forged)
+            with self._guard:
+                self.told.append(told)
 
-    def _one(self) -> None:
-        key, change, is_forged = self._next()
+    def _send(self, key: str, change: int, *, is_forged: bool) -> Told:
         where = self._where()["demo"]
         secret = "a guess" if is_forged else where["github_webhook_secret"]
         body = self._bodies[change]
         status, answer = post(where["github_webhook_url"], body, signed(secret, body, delivery=key))
-        told = Told(key, change, status, answer.get("delivery", 0), answer.get("duplicate", False), is_forged)
-        with self._guard:
-            self.told.append(told)
+        return Told(key, change, status, answer.get("delivery", 0), answer.get("duplicate", False), is_forged)
 
     def _next(self) -> tuple[str, int, bool]:
         with self._guard:

@@ -1,4 +1,4 @@
-"""What clients were told: the one thing that a checker may believe beside the database."""
+"""What clients sent and were told: the one thing that a checker may believe beside the database."""
 
 import json
 from collections.abc import Iterable
@@ -8,8 +8,9 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Told:
-    """One request that was answered: under which delivery id of the sender's, about which change (a number), what was
-    answered. ``delivery`` is DCT's id of it, 0 where it was not taken. ``is_forged``: signed with a wrong secret.
+    """One request: under which delivery id of the sender's, about which change (a number), what was answered.
+    ``status`` is 0 where nobody answered: it may have been taken all the same. ``delivery`` is DCT's id of it, 0 where
+    it was not taken. ``is_forged``: signed with a wrong secret.
     """
 
     key: str
@@ -18,6 +19,10 @@ class Told:
     delivery: int = 0
     is_duplicate: bool = False
     is_forged: bool = False
+
+    @property
+    def is_answered(self) -> bool:
+        return self.status != 0
 
     @property
     def is_acknowledged(self) -> bool:

@@ -71,7 +71,7 @@ def _storm(place: Place, seed: int, seconds: float) -> list[history.Told]:
     taken = sum(one.is_acknowledged for one in told)
     print(
         f"{deeds} deeds; {len(nemesis.sprung)} died at {len(set(nemesis.sprung))} of {len(POINTS)} named places; "
-        f"{len(told)} requests answered, {taken} of them taken",
+        f"{len(told)} requests sent, {sum(one.is_answered for one in told)} answered, {taken} of them taken",
         flush=True,
     )
     return told

@@ -45,6 +45,7 @@ def told() -> list[Told]:
         Told("b", 0, 202, ids[1]),
         Told("f", 0, 401, is_forged=True),
         Told("g", 0, 503),
+        Told("n", 0, 0),
     ]
 
 
@@ -117,6 +118,17 @@ def never_ran() -> list[Told]:
     return [*given, Told("z", 1, 202, other.pk)]
 
 
+def test_an_event_may_be_of_a_delivery_that_nobody_was_told_of() -> None:
+    """Its web process died after the commit; another report of the change was acknowledged."""
+    given = [replace(one, status=0, delivery=0) if one.key == "a" else one for one in told()]
+    assert not wrong(given, checker.each_change_ran_once)
+
+
+def ran_unheard() -> list[Told]:
+    given = ran_twice()
+    return [replace(one, status=0, delivery=0) for one in given]
+
+
 def failed() -> list[Told]:
     make_execution()
     Execution.objects.update(status=ExecutionStatus.FAILED, reason="its supervisor was lost")
@@ -185,6 +197,7 @@ def broke_an_invariant() -> list[Told]:
         (never_decided, checker.every_delivery_has_an_answer, "was never decided"),
         (given_up, checker.every_delivery_has_an_answer, "could not be decided"),
         (ran_twice, checker.each_change_ran_once, "change 0 is 1 events and 2 executions"),
+        (ran_unheard, checker.each_change_ran_once, "change 0 is 1 events and 2 executions"),
         (never_ran, checker.each_change_ran_once, "change 1 is 0 events and 0 executions"),
         (failed, checker.every_execution_ended_well, "is failed: its supervisor was lost"),
         (delivered_nothing, checker.every_execution_ended_well, "without anything delivered"),

@@ -4,6 +4,8 @@ from typing import Any
 
 from rest_framework import serializers
 
+from agents.budget import MILLIONTHS, Account, BudgetRoom, Unit
+from agents.enums import BudgetWindow
 from triggers.enums import Window
 
 
@@ -50,3 +52,39 @@ class UtilisationSerializer(serializers.Serializer[Any]):
 
     limit = serializers.IntegerField()
     parts = PartSerializer(many=True)
+
+
+class AccountSerializer(serializers.Serializer[Any]):
+    """One unit of a budget. ``most`` and ``per_run`` are null where there is no bound; ``held`` is what runs at work
+    may still use; ``left`` is below 0 where the budget was lowered. Money in units of your currency.
+    """
+
+    most = serializers.FloatField(allow_null=True)
+    per_run = serializers.FloatField(allow_null=True)
+    used = serializers.FloatField()
+    held = serializers.FloatField()
+    left = serializers.FloatField(allow_null=True)
+
+
+class BudgetSerializer(serializers.Serializer[Any]):
+    """How the budget of a trigger stands; all is null where it has none."""
+
+    window = serializers.ChoiceField(choices=BudgetWindow.choices, allow_null=True)
+    ends_at = serializers.DateTimeField(allow_null=True, help_text="When it begins anew.")
+    runs = AccountSerializer(allow_null=True)
+    tokens = AccountSerializer(allow_null=True)
+    money = AccountSerializer(allow_null=True)
+
+
+def budget_json(room: BudgetRoom | None) -> dict[str, Any]:
+    """For ``BudgetSerializer``."""
+    if room is None:
+        return dict.fromkeys(("window", "ends_at", *(unit.value for unit in Unit)))
+    accounts = {unit.value: _account(unit, account) for unit, account in room.accounts.items()}
+    return {"window": room.window, "ends_at": room.ends_at, **accounts}
+
+
+def _account(unit: Unit, account: Account) -> dict[str, Any]:
+    scale = MILLIONTHS if unit is Unit.MONEY else 1
+    amounts = {name: getattr(account, name) for name in ("most", "per_run", "used", "held", "left")}
+    return {name: None if amount is None else amount / scale for name, amount in amounts.items()}

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from accounts.operations import Operation
 from accounts.permissions import visible
 from dct_site.kernel.rest.filters import IdFilter
-from triggers.api.metrics import MetricsSerializer, WindowInput
+from triggers.api.metrics import BudgetSerializer, MetricsSerializer, WindowInput, budget_json
 from triggers.api.replays import Accepted
 from triggers.api.trigger_fields import (
     DifferencesSerializer,
@@ -32,6 +32,7 @@ from triggers.api.trying import TryingActions
 from triggers.documents.priority import is_raised
 from triggers.enums import TriggerStatus, Window
 from triggers.models import ContextListener, Trigger, TriggerListener, TriggerRevision
+from triggers.selectors.budgets import budget_of
 from triggers.selectors.metrics import metrics_of
 from triggers.selectors.triggers import revisions_visible_to, triggers_visible_to
 from triggers.services import drafts, publishing, standing
@@ -73,6 +74,7 @@ class TriggerViewSet(TryingActions):
         "revision": Operation.VIEW,
         "diff": Operation.VIEW,
         "metrics": Operation.VIEW,
+        "budget": Operation.VIEW,
         **dict.fromkeys(("create", "partial_update", "destroy", "pause", "resume", "disable"), _MANAGE),
         **dict.fromkeys(("publish", "rollback", "shadow", "activate", "test", "backtest"), _PUBLISH),
         "fire": Operation.FIRE,
@@ -220,6 +222,12 @@ class TriggerViewSet(TryingActions):
         wanted.is_valid(raise_exception=True)
         found = metrics_of(row, window=Window(wanted.validated_data["window"]), now=self.now)
         return Response(MetricsSerializer(found).data)
+
+    @extend_schema(responses=BudgetSerializer, filters=False)
+    @action(detail=True, methods=["get"], pagination_class=None)
+    def budget(self, request: Request, pk: str) -> Response:  # noqa: ARG002
+        """What it has used of its budget, what runs at work hold of it, and when it begins anew."""
+        return Response(BudgetSerializer(budget_json(budget_of(self.get_object(), now=self.now))).data)
 
     def _revision(self, row: Trigger, number: int) -> TriggerRevision:
         found = revisions_visible_to(user=self.user, trigger=row).filter(number=number).first()

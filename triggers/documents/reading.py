@@ -7,6 +7,9 @@ from typing import Any
 
 from django.db.models import TextChoices
 
+from agents.budget import BudgetBounds
+from agents.enums import BudgetWindow
+from triggers.documents.budget import millionths
 from triggers.enums import BatchBy, CooldownPolicy, LatePolicy, OverlapPolicy, QueuePolicy
 from workspaces.enums import DeployMode
 
@@ -52,6 +55,12 @@ class LimitsPart:
     max_concurrent_per_item: int | None = None
     max_per_hour: int | None = None
     max_per_day: int | None = None
+    budget_window: BudgetWindow = BudgetWindow.DAY
+    budget_runs: int | None = None
+    budget_tokens: int | None = None
+    budget_money: float | None = None
+    max_tokens_per_run: int | None = None
+    max_money_per_run: float | None = None
     max_attempts: int = 3
     deadline_s: int = 3600
     expires_s: int = 86_400
@@ -98,6 +107,18 @@ class LimitsPart:
         return self.overlap in _IN_TURN
 
     @property
+    def budget(self) -> BudgetBounds:
+        """What its runs may use up, and one of them."""
+        return BudgetBounds(
+            window=self.budget_window,
+            runs=self.budget_runs,
+            tokens=self.budget_tokens,
+            money=None if self.budget_money is None else millionths(self.budget_money),
+            tokens_per_run=self.max_tokens_per_run,
+            money_per_run=None if self.max_money_per_run is None else millionths(self.max_money_per_run),
+        )
+
+    @property
     def expires(self) -> timedelta:
         """How long an execution may wait for its start."""
         return timedelta(seconds=self.expires_s)
@@ -109,6 +130,7 @@ _POLICIES: Mapping[str, type[TextChoices]] = {
     "overlap": OverlapPolicy,
     "queue_policy": QueuePolicy,
     "late": LatePolicy,
+    "budget_window": BudgetWindow,
 }
 
 

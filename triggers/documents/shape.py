@@ -6,12 +6,13 @@ from typing import Any, cast
 
 from jsonschema import Draft202012Validator, ValidationError
 
-from agents.enums import Strategy
+from agents.enums import BudgetWindow, Strategy
 from deliverables.enums import DeliverableKind
 from deliverables.rules import formats, schemas
 from triggers.conditions import patterns
 from triggers.conditions.schema import Problem
 from triggers.conditions.schema import validate as validate_conditions
+from triggers.documents.budget import MONEY, budget_problems
 from triggers.documents.waiting import waiting_problems
 from triggers.enums import BatchBy, CooldownPolicy, LatePolicy, ListenerType, OverlapPolicy, QueuePolicy
 from workspaces.enums import ContextRefreshMode, DeployMode
@@ -121,6 +122,12 @@ SCHEMA: dict[str, Any] = _object(
                 "max_concurrent_per_item": _whole(1, 10_000, nullable=True),
                 "max_per_hour": _whole(1, 100_000, nullable=True),
                 "max_per_day": _whole(1, 1_000_000, nullable=True),
+                "budget_window": {"enum": BudgetWindow.values},
+                "budget_runs": _whole(1, 1_000_000, nullable=True),
+                "budget_tokens": _whole(1, 10**12, nullable=True),
+                "budget_money": MONEY,
+                "max_tokens_per_run": _whole(1, 10**12, nullable=True),
+                "max_money_per_run": MONEY,
                 "max_attempts": _whole(1, 20, nullable=True),
                 "deadline_s": _whole(1, YEAR_S, nullable=True),
                 "expires_s": _whole(1, YEAR_S, nullable=True),
@@ -220,6 +227,8 @@ def _deliverable_problems(document: Mapping[str, Any]) -> Iterator[Problem]:
 _WITHIN = (
     ("max_per_hour", "max_per_day", "so many of its runs may begin within a day: {most}"),
     ("max_concurrent_per_item", "max_concurrent", "so many of its runs are there at once: {most}"),
+    ("max_tokens_per_run", "budget_tokens", "all of its runs together may use {most}"),
+    ("max_money_per_run", "budget_money", "all of its runs together may use {most}"),
 )
 
 
@@ -231,6 +240,7 @@ def _limit_problems(document: Mapping[str, Any]) -> Iterator[Problem]:
             told = f"limits.{name} is {value}, and {words.format(most=most)} (limits.{other})."
             yield Problem(f"limits.{name}", "out_of_range", f"{told} Lower it, or raise the other.")
     yield from waiting_problems(limits)
+    yield from budget_problems(limits)
 
 
 def _rule_problems(rules: Mapping[str, Any], path: str) -> Iterator[Problem]:
@@ -283,6 +293,7 @@ _TYPE_WORDS = {
     "string": "text",
     "boolean": "true or false",
     "integer": "a whole number",
+    "number": "a number",
     "array": "a list",
     "object": "an object",
 }

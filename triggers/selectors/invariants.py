@@ -12,7 +12,7 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from agents.enums import AGENT_MOVES, AgentStatus, Pool, RunStatus, StartStatus
-from agents.models import Agent, AgentRun, Limits, SlotHolder, StartRequest
+from agents.models import Agent, AgentRun, Limits, Reservation, SlotHolder, StartRequest
 from triggers.enums import ExecutionStatus, WatchStatus
 from triggers.models import Delivery, DeliveryOutcome, Execution, Firing, PendingDelivery, Schedule, Watch
 from workspaces import files
@@ -168,6 +168,10 @@ def _admitted_without_a_slot(_: datetime) -> "QuerySet[Any]":
     return StartRequest.objects.filter(~Exists(held), status=StartStatus.ADMITTED)
 
 
+def _orphan_reservations(_: datetime) -> "QuerySet[Any]":
+    return Reservation.objects.exclude(start__status=StartStatus.ADMITTED)
+
+
 def _beside_another_in_turn(_: datetime) -> "QuerySet[Any]":
     admitted = StartRequest.objects.filter(status=StartStatus.ADMITTED, is_in_turn=True)
     same = {name: OuterRef(name) for name in ("kind", "concurrency_key", "item_key")}
@@ -222,6 +226,10 @@ INVARIANTS: Sequence[Invariant] = (
     Invariant("not_started", "agents with a slot are started by nobody", _ENGINE, "agents", _not_started),
     Invariant("orphan_slot", "slots are held for what has ended", _REPORT, "limits", _orphan_slots),
     Invariant("no_slot", "admitted starts hold no slot", _REPORT, "limits", _admitted_without_a_slot, is_quick=False),
+    Invariant(
+        "orphan_reservation", "parts of budgets are reserved for what has ended", _REPORT, "triggers",
+        _orphan_reservations,
+    ),
     Invariant(
         "two_in_turn", "admitted starts run beside another one that they should come after", _REPORT, "limits",
         _beside_another_in_turn, is_quick=False,

@@ -48,6 +48,7 @@ def approve(*, execution: Execution, by: Actor, now: datetime) -> Execution:
             workspace=workspace,
             profile=profile,
             start=None,
+            paid_by=row.start,
             now=now,
             instructions=(document.get("agent") or {}).get("instructions") or "",
         )

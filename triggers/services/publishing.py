@@ -12,7 +12,7 @@ from guardian.shortcuts import assign_perm
 from accounts.actor import Actor
 from accounts.models import User
 from accounts.services import audit
-from agents.services.admission import lock_capacity
+from agents.services.admission import lock_capacity, set_budget
 from dct_site.kernel.edits import edit
 from triggers.conditions.facts import same
 from triggers.conditions.tree import normalise
@@ -20,6 +20,7 @@ from triggers.documents import read
 from triggers.enums import TriggerStatus
 from triggers.models import Trigger, TriggerRevision
 from triggers.services import generation
+from triggers.services.execution_start import start_key
 from triggers.services.listening import listen
 from triggers.services.standing import set_standing
 from triggers.services.validation import InvalidDocument, document_problems
@@ -83,6 +84,7 @@ def _publish(
         row = Trigger.objects.select_for_update(of=("self",)).get(pk=trigger.pk)
         row.version = seen.version
         revision = _store(row, stored, owner=owner, now=now, note=note, version=version)
+        set_budget(key=start_key(row.pk), bounds=read(stored).limits.budget, now=now)
         status = TriggerStatus(row.status)
         to = TriggerStatus.ACTIVE if status in (TriggerStatus.NEW, TriggerStatus.DISABLED) else status
         set_standing(trigger=row, to=to, at_generation=at_generation, now=now, reason="", by=by)

@@ -9,7 +9,8 @@ from django.db import transaction
 
 from accounts.actor import Actor
 from accounts.services import audit
-from agents.services.admission import lock_capacity, unpark
+from agents.budget import BudgetBounds
+from agents.services.admission import lock_capacity, set_budget, unpark
 from dct_site.kernel import moves
 from triggers.enums import ExecutionStatus, TriggerStatus
 from triggers.models import Execution, Trigger, TriggerStanding
@@ -68,6 +69,7 @@ def delete_trigger(*, trigger: Trigger, by: Actor, now: datetime) -> Trigger:
         changed = Trigger.objects.filter(pk=trigger.pk, deleted_at=None).update(deleted_at=now, updated_at=now)
         if changed:
             trigger.deleted_at = now
+            set_budget(key=start_key(trigger.pk), bounds=BudgetBounds(), now=now)
             audit.record(by=by, action="trigger.deleted", obj=trigger, now=now)
     for execution in Execution.objects.filter(trigger=trigger, status=ExecutionStatus.QUEUED).order_by("pk"):
         with suppress(executions.AlreadyOver):

@@ -20,6 +20,7 @@ from triggers.selectors.executions import executions_visible_to
 from triggers.selectors.triggers import revisions_visible_to, triggers_visible_to
 from triggers.selectors.watches import armed_of_trigger
 from triggers.services.explain import because_of
+from triggers.views.budget import shown_budget
 from triggers.views.draft_state import differences_in_words, draft_state, samples_of, shown_samples
 from triggers.views.editor_forms import forms_of, listener_key
 from triggers.views.links import (
@@ -123,6 +124,7 @@ class TriggerPage(PageView):
         happened = told.filter(kind="trigger", object_id=trigger.pk, action__in=_HAPPENED).order_by("-id")
         return {
             "executions_url": f"{reverse('executions')}?trigger={trigger.pk}",
+            "budget": shown_budget(trigger, now=self.now),
             "metrics": shown_metrics(trigger, window=Window.DAY, now=self.now),
             "revisions": [
                 _revision(row, older, trigger, may_publish)

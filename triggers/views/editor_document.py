@@ -11,6 +11,7 @@ from django.http import QueryDict
 from dct_site.kernel import safe_json
 from dct_site.kernel.safe_json import UnsafeJson
 from triggers.conditions.schema import Problem
+from triggers.documents.budget import MONEY_FIELDS
 from triggers.documents.shape import MAX_DOCUMENT_BYTES
 from triggers.services.validation import InvalidDocument
 from triggers.views import editor_rules
@@ -18,12 +19,14 @@ from triggers.views.editor_forms import DEFAULTS, DELIVERABLES, listener_key
 
 MOST_DELIVERABLES = 50
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}\Z")
+_AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?\Z")
 _LIMITS = (
     *("cooldown_s", "rate_limit", "rate_window_s", "storm_limit", "max_queued", "max_concurrent", "max_attempts"),
     *("max_concurrent_per_item", "max_per_hour", "max_per_day", "deadline_s", "expires_s", "stale_after_s"),
     *("debounce_s", "debounce_max_s", "batch_s", "batch_size"),
+    *("budget_runs", "budget_tokens", "max_tokens_per_run"),
 )
-_POLICIES = ("cooldown_policy", "batch_by", "overlap", "queue_policy", "late")
+_POLICIES = ("cooldown_policy", "batch_by", "overlap", "queue_policy", "budget_window", "late")
 _RULES = ("min_size", "max_size")
 
 
@@ -88,6 +91,8 @@ def _limits(posted: QueryDict, draft: Mapping[str, Any]) -> dict[str, Any]:
     part = dict(_mapping(draft, "limits"))
     for name in _LIMITS:
         _set(part, name, _whole(posted.get(f"limits-{name}", "")))
+    for name in MONEY_FIELDS:
+        _set(part, name, _amount(posted.get(f"limits-{name}", "")))
     for name in _POLICIES:
         _choose(part, name, posted.get(f"limits-{name}"), DEFAULTS["limits"])
     return part
@@ -148,6 +153,14 @@ def _whole(text: str) -> Any:
     if not text:
         return None
     return int(text) if _WHOLE.match(text) else text
+
+
+def _amount(text: str) -> Any:
+    """An amount of money: a whole number where it is one, so that what was loaded is stored as it was."""
+    text = text.strip()
+    if not _AMOUNT.match(text):
+        return _whole(text)
+    return float(text) if float(text) % 1 else int(float(text))
 
 
 def _text(text: str) -> str:

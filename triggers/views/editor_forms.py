@@ -9,6 +9,7 @@ from django.forms import BaseFormSet, formset_factory
 
 from accounts.models import Connection, User
 from accounts.permissions import visible
+from agents.enums import BudgetWindow
 from agents.models import AgentProfile
 from deliverables.enums import DeliverableKind
 from deliverables.rules.formats import KINDS
@@ -119,6 +120,24 @@ class LimitsPart(forms.Form):
     max_per_day = forms.IntegerField(
         label="Begin within a day", required=False, help_text="At most so many; the others wait. Empty is no limit."
     )
+    budget_window = forms.ChoiceField(label="A budget is for", choices=BudgetWindow.choices)
+    budget_runs = forms.IntegerField(
+        label="Budget of runs", required=False, help_text="So many begin in it; the others wait. Empty is no budget."
+    )
+    budget_tokens = forms.IntegerField(
+        label="Budget of tokens", required=False, help_text="As its agents report them. Empty is no budget."
+    )
+    budget_money = forms.DecimalField(
+        label="Budget of money", required=False, help_text="In your currency, as its agents report it."
+    )
+    max_tokens_per_run = forms.IntegerField(
+        label="Tokens of one run at most",
+        required=False,
+        help_text="Reserved when it begins; it is ended when it uses more. Empty: all that is left of the budget.",
+    )
+    max_money_per_run = forms.DecimalField(
+        label="Money of one run at most", required=False, help_text="The same for money."
+    )
     max_attempts = forms.IntegerField(
         label="Attempts", required=False, help_text="How often a run that fails is tried."
     )
@@ -177,6 +196,7 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = {
         "overlap": DocumentLimits.overlap.value,
         "queue_policy": DocumentLimits.queue_policy.value,
         "late": DocumentLimits.late.value,
+        "budget_window": DocumentLimits.budget_window.value,
     },
 }
 

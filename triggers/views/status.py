@@ -40,12 +40,13 @@ _RUNNING = (
     ExecutionStatus.VERIFYING,
     ExecutionStatus.NEEDS_ATTENTION,
 )
-_PLACES = {"deliveries": "deliveries", "connections": "connections", "limits": "limits", "executions": "executions"}
+_PLACES = {name: name for name in ("deliveries", "connections", "limits", "executions", "triggers")}
 _ACTIONS = {
     "deliveries": "Open deliveries",
     "connections": "Open connections",
     "limits": "Open limits",
     "executions": "Open executions",
+    "triggers": "Open triggers",
 }
 
 

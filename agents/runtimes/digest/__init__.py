@@ -17,6 +17,7 @@ class DigestRuntime:
 
     kind: str = RuntimeKind.DIGEST
     is_own_code = True
+    is_free = True
 
     def prepare(self, assignment: Assignment) -> LaunchSpec:
         return LaunchSpec(

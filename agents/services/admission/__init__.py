@@ -1,6 +1,7 @@
 """Admission: the one way to capacity. Every start asks here; one function, under one lock, says when it may."""
 
 from agents.services.admission.admit import admit
+from agents.services.admission.budgets import charge, set_budget
 from agents.services.admission.expiry import expire_starts, sweep_parked
 from agents.services.admission.limits import pause_all, resume_all, tell_pause, update_limits
 from agents.services.admission.lock import lock_capacity
@@ -15,6 +16,7 @@ __all__ = [
     "StartHandler",
     "admit",
     "cancel_start",
+    "charge",
     "expire_starts",
     "held_by",
     "holds",
@@ -25,6 +27,7 @@ __all__ = [
     "request_start",
     "request_starts",
     "resume_all",
+    "set_budget",
     "starts",
     "sweep_parked",
     "tell_pause",

@@ -17,6 +17,7 @@ from agents.models import Limits, SlotHolder, StartRequest
 from agents.selectors.capacity import limits_now, need_of, read_room
 from agents.selectors.gate import Gate
 from agents.selectors.lines import Lines, is_any_ready
+from agents.services.admission.budgets import reserve
 from agents.services.admission.lock import lock_capacity
 from agents.services.admission.parking import park
 from agents.starts import AGENT_START, Block, starts
@@ -50,7 +51,7 @@ def admit(*, now: datetime, limit: int = 50) -> int:
         for _ in range(MOST_PASSES):
             look = _Pass(limits, now)
             wanted = look.pick(limit - admitted)
-            begun = _start(wanted, look.room, now)
+            begun = _start(wanted, look)
             admitted += begun
             if begun == len(wanted):
                 break
@@ -104,18 +105,19 @@ class _Pass:
         return any(need.units(pool) for pool in self.full_of_backlog)
 
 
-def _start(wanted: Sequence[Picked], room: Room, now: datetime) -> int:
+def _start(wanted: Sequence[Picked], look: _Pass) -> int:
     """Start these together. Where one of them cannot, each on its own: the others start all the same."""
     try:
         with transaction.atomic():
-            return _begin(wanted, room, now)
+            return _begin(wanted, look)
     except Exception as wrong:  # noqa: BLE001 - said again by the one that it is
         log.info("starts_one_by_one", count=len(wanted), wrong=str(wrong))
-    return sum(_start_one(one, room, now) for one in wanted)
+    return sum(_start_one(one, look) for one in wanted)
 
 
-def _begin(wanted: Sequence[Picked], room: Room, now: datetime) -> int:
+def _begin(wanted: Sequence[Picked], look: _Pass) -> int:
     """Raises LostRace where one of them no longer waits, and whatever their handlers raise."""
+    room, now, shares = look.room, look.now, look.gate.shares
     moved = moves.move_many([start for start, _ in wanted], StartStatus.ADMITTED, now=now, admitted_at=now)
     if len(moved) < len(wanted):
         raise moves.LostRace("not all of these starts still wait")
@@ -126,6 +128,7 @@ def _begin(wanted: Sequence[Picked], room: Room, now: datetime) -> int:
         if need.units(pool)
     ]
     append(SlotHolder, ("pool", "start_id", "units", "is_reserved_class", "is_backlog", "taken_at"), holders)
+    reserve({start.pk: shares[start.pk] for start, _ in wanted if start.pk in shares}, now=now)
     for start, _ in wanted:
         starts.get(start.kind).on_admitted(start, now)
     for topic in {wake.Topic.SUPERVISE if start.kind == AGENT_START else wake.Topic.LAUNCH for start, _ in wanted}:
@@ -134,12 +137,12 @@ def _begin(wanted: Sequence[Picked], room: Room, now: datetime) -> int:
     return len(wanted)
 
 
-def _start_one(one: Picked, room: Room, now: datetime) -> int:
-    start, _ = one
+def _start_one(one: Picked, look: _Pass) -> int:
+    start, now = one[0], look.now
     start.status = StartStatus.WAITING
     try:
         with transaction.atomic():
-            return _begin([one], room, now)
+            return _begin([one], look)
     except (moves.LostRace, moves.IllegalMove) as gone:
         _drop(start, str(gone), now)
     except Exception:

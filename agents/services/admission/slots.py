@@ -8,6 +8,7 @@ from django.db import transaction
 from agents.enums import Pool, StartStatus
 from agents.models import SlotHolder, StartRequest
 from agents.selectors.gate import frees
+from agents.services.admission.budgets import settle
 from agents.services.admission.parking import unpark
 from dct_site.kernel import moves, wake
 
@@ -21,12 +22,14 @@ def release(*, start: StartRequest, pool: Pool, now: datetime) -> bool:
     """Give a slot back; with its last one the start is done. False when it held none. Safe to repeat."""
     with transaction.atomic():
         # Two pools given back at the same time would each see the other's row, and the start would never be done.
-        locked = StartRequest.objects.select_for_update().get(pk=start.pk)
+        rows = StartRequest.objects.select_for_update(of=("self",)).select_related("reservation")
+        locked = rows.get(pk=start.pk)
         deleted, _ = SlotHolder.objects.filter(start=locked, pool=pool).delete()
         if not deleted:
             return False
         if not SlotHolder.objects.filter(start=locked).exists():
             moves.move(locked, StartStatus.DONE, now=now)
+            settle(locked)
             let_in(frees(locked), now=now)
         wake.poke_on_commit(wake.Topic.ADMIT)
     return True

@@ -6,10 +6,13 @@ from datetime import datetime, timedelta
 import pytest
 from django.test import override_settings
 
+from accounts.actor import Actor
 from accounts.enums import Source
 from accounts.services.heartbeat import beat
-from agents.enums import Pool
-from agents.models import SlotHolder
+from agents.budget import BudgetBounds
+from agents.enums import BudgetWindow, Pool
+from agents.models import SlotHolder, Spending
+from agents.services import admission
 from tests.factories.agents import make_start, set_limits
 from tests.factories.executions import make_execution, make_running_trigger
 from tests.factories.triggers import NOON, make_delivery, make_jira, make_listener
@@ -18,6 +21,7 @@ from triggers.enums import ListenerStatus, ListenerType, Verification
 from triggers.models import ContextListener, WebhookEndpoint
 from triggers.selectors.health import RULES, health
 from triggers.selectors.health.rules import HEALTH_STATES
+from triggers.services import standing
 
 pytestmark = pytest.mark.django_db
 
@@ -129,6 +133,39 @@ def test_a_trigger_whose_queue_is_nearly_full_is_told(bound: int | None, is_told
     for _ in range(4):
         make_execution(trigger=trigger)
     assert told("queue_near_bound") == ([f"4 executions of {trigger.name} wait, of 5 that may."] if is_told else [])
+
+
+def test_a_start_that_a_lowered_limit_shuts_out_is_told() -> None:
+    set_limits(max_agents=3)
+    make_start(1, agents=3)
+    assert told("too_large") == []
+    set_limits(max_agents=2)
+    admission.admit(now=NOON)
+    assert told("too_large") == ["1 execution waits for more slots at once than the limits allow."]
+
+
+@pytest.mark.parametrize(
+    ("used", "words"),
+    [
+        ({"runs": 7, "money": 9_990_000}, []),
+        (
+            {"runs": 8, "money": 12_500_000},
+            [
+                "{} has used 8 of 10 runs this month; its budget begins anew on 2026-12-01 at 00:00 UTC.",
+                "{} has used money of 12.50 of 12.50 this month; its budget begins anew on 2026-12-01 at 00:00 UTC.",
+            ],
+        ),
+    ],
+)
+def test_a_budget_is_near_from_four_fifths_on(used: dict[str, int], words: list[str]) -> None:
+    trigger, other = (make_running_trigger() for _ in range(2))
+    for row in (trigger, other):
+        bounds = BudgetBounds(window=BudgetWindow.MONTH, runs=10, money=12_500_000)
+        admission.set_budget(key=f"trigger:{row.pk}", bounds=bounds, now=NOON)
+        Spending.objects.create(key=f"trigger:{row.pk}", day=NOON.date().replace(day=1), **used)
+        Spending.objects.create(key=f"trigger:{row.pk}", day=NOON.date() - timedelta(days=31), runs=10)
+    standing.disable(trigger=other, by=Actor.system(), now=NOON)
+    assert told("budget_near") == [one.format(trigger.name) for one in words]
 
 
 def test_asking_costs_the_same_whatever_lies_there(django_assert_max_num_queries: Callable[..., object]) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from agents.budget import NEAR as NEAR_BUDGET
 from triggers.enums import ListenerStatus
 from triggers.selectors.health import listening, processes, work
 from triggers.selectors.health.look import WAITS_LONG
@@ -94,6 +95,14 @@ RULES: Sequence[Rule] = (
         "queue_near_bound", (WARNING,), f"{work.NEAR:.0%} of a trigger's `max_queued` wait",
         "Raise its bound or what may run at once; beyond it its `queue_policy` decides.", "executions",
         work.full_queues,
+    ),
+    Rule(
+        "too_large", (WARNING,), "something needs more slots at once than the limits allow",
+        "Raise the limit, or cancel it.", "limits", work.too_large,
+    ),
+    Rule(
+        "budget_near", (WARNING,), f"{NEAR_BUDGET:.0%} of a trigger's budget is used up",
+        "Raise it in the trigger's limits, or let its runs wait until it begins anew.", "triggers", work.budgets,
     ),
     Rule(
         "failures", (WARNING, ERROR),

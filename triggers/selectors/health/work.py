@@ -5,14 +5,18 @@ from datetime import timedelta
 
 from django.db.models import Count
 
-from agents.enums import Pool, Rung
+from agents.budget import amount_words, named
+from agents.enums import BudgetWindow, Pool, Rung, StartStatus
 from agents.ladder import LOW_BELOW
+from agents.models import StartRequest
 from agents.selectors.backlog import backlog
 from agents.selectors.capacity import read_room
+from agents.selectors.gate import LIMITS_KEY
 from agents.selectors.overload import rung_at
 from triggers.enums import DeliveryStatus, ExecutionStatus
 from triggers.models import DeliveryOutcome, Execution, Trigger
 from triggers.selectors.backlog import count_words, pace_words, span
+from triggers.selectors.budgets import near_budgets
 from triggers.selectors.health.look import WAITS_LONG, Look
 from triggers.selectors.health.rules import ERROR, WARNING, Told
 
@@ -89,6 +93,28 @@ def full_queues(_: Look) -> list[Told]:
         for pk, count in counts
         if count >= bounds[pk][1] * NEAR
     ][:SHOWN]
+
+
+def too_large(_: Look) -> list[Told]:
+    """What needs more slots at once than a limit that was lowered allows."""
+    count = StartRequest.objects.filter(status=StartStatus.PARKED, parked_for=LIMITS_KEY).count()
+    return [Told(WARNING, f"{_they(count)} for more slots at once than the limits allow.")] if count else []
+
+
+def budgets(at: Look) -> list[Told]:
+    """Triggers whose budget is nearly used up, or is."""
+    if not at.limits.has_budgets:
+        return []
+    found = []
+    for one in near_budgets(now=at.now)[:SHOWN]:
+        used, most = amount_words(one.unit, one.account.used), named(one.unit, one.most)
+        when = "today" if one.room.window == BudgetWindow.DAY else "this month"
+        end = f"{one.room.ends_at:%Y-%m-%d at %H:%M} UTC"
+        what = "money of " if one.unit == "money" else ""
+        found.append(
+            Told(WARNING, f"{one.name} has used {what}{used} of {most} {when}; its budget begins anew on {end}.")
+        )
+    return found
 
 
 def failures(at: Look) -> list[Told]:

@@ -8,7 +8,7 @@ import dct_site.kernel.fields
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("agents", "0006_ladder_and_runs"),
+        ("agents", "0007_budgets"),
     ]
 
     operations = [
@@ -27,24 +27,6 @@ class Migration(migrations.Migration):
                 default="lines",
                 help_text="How it tells what it does.",
                 max_length=40,
-            ),
-        ),
-        migrations.AlterField(
-            model_name="agentmessage",
-            name="kind",
-            field=models.CharField(
-                choices=[
-                    ("system", "DCT"),
-                    ("instruction", "Instruction"),
-                    ("text", "Agent"),
-                    ("tool_call", "Tool call"),
-                    ("tool_result", "Tool result"),
-                    ("output", "Output"),
-                    ("error_output", "Error output"),
-                    ("gate", "Completion gate"),
-                    ("usage", "Usage"),
-                ],
-                max_length=20,
             ),
         ),
         migrations.CreateModel(
