@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import TextChoices
 
-from triggers.enums import BatchBy, CooldownPolicy, LatePolicy, OverlapPolicy, QueuePolicy
+from triggers.enums import BatchBy, CooldownBy, CooldownPolicy, LatePolicy, OverlapPolicy, QueuePolicy
 from workspaces.enums import DeployMode
 
 DEFAULT_PRIORITY = 5
@@ -37,6 +37,7 @@ class LimitsPart:
 
     cooldown_s: int = 0
     cooldown_policy: CooldownPolicy = CooldownPolicy.SKIP
+    cooldown_by: CooldownBy = CooldownBy.TRIGGER
     debounce_s: int | None = None
     debounce_max_s: int | None = None
     batch_size: int | None = None
@@ -61,6 +62,11 @@ class LimitsPart:
     @property
     def cooldown(self) -> timedelta:
         return timedelta(seconds=self.cooldown_s)
+
+    @property
+    def cools_by_item(self) -> bool:
+        """Whether each item has a cooldown of its own."""
+        return self.cooldown_by == CooldownBy.ITEM
 
     @property
     def rate_window(self) -> timedelta:
@@ -105,6 +111,7 @@ class LimitsPart:
 
 _POLICIES: Mapping[str, type[TextChoices]] = {
     "cooldown_policy": CooldownPolicy,
+    "cooldown_by": CooldownBy,
     "batch_by": BatchBy,
     "overlap": OverlapPolicy,
     "queue_policy": QueuePolicy,

@@ -23,7 +23,7 @@ _LIMITS = (
     *("max_concurrent_per_item", "max_per_hour", "max_per_day", "deadline_s", "expires_s", "stale_after_s"),
     *("debounce_s", "debounce_max_s", "batch_s", "batch_size"),
 )
-_POLICIES = ("cooldown_policy", "batch_by", "overlap", "queue_policy", "late")
+_POLICIES = ("cooldown_policy", "cooldown_by", "batch_by", "overlap", "queue_policy", "late")
 _RULES = ("min_size", "max_size")
 
 
