@@ -77,6 +77,8 @@ def one_rows(request: pytest.FixtureRequest) -> None:
     import_module("triggers.services.backtest.aside").aside.worker = import_module("tests.in_process").InProcess()
     # How large a batch may be was learned from other tests: what they hold of batches must not follow from it.
     import_module("triggers.services.decide.pace").pace.forget()
+    # What was thought out of schedules whose ids come again.
+    import_module("triggers.services.due").forget()
     request.getfixturevalue("transactional_db" if marker.kwargs.get("transaction") else "db")
     for label in ("triggers.Generation", "agents.Limits"):
         apps.get_model(label)._default_manager.get_or_create(pk=1)

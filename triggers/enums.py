@@ -206,6 +206,13 @@ class CooldownPolicy(models.TextChoices):
     COALESCE = "coalesce", "Add it to the item's run that waits for its end"
 
 
+class CooldownBy(models.TextChoices):
+    """Whose firings begin a cooldown."""
+
+    TRIGGER = "trigger", "Of the trigger"
+    ITEM = "item", "Of each item"
+
+
 class OverlapPolicy(models.TextChoices):
     """What happens to a match while a run of the same trigger for the same item waits or works."""
 

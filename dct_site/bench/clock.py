@@ -38,6 +38,14 @@ def figures(idle: Told, spread: Told, burst: Told) -> Iterator[Figure]:
     for name in ("p50", "p99"):
         yield Figure("clock", f"burst_{name}", burst[f"late_{name}_ms"], "ms", int(burst["fired"]), at_once)
     yield Figure(
+        "clock",
+        "burst_cpu",
+        burst["us_cpu"],
+        "us_cpu",
+        int(burst["fired"]),
+        f"of the clock, for a slot that was thought out ahead; {where}",
+    )
+    yield Figure(
         "clock", "idle", idle["due_us_cpu"], "us_cpu", int(idle["rounds"]),
         f"a look at the clock, nothing due; {where}; ratio: over a look at every schedule", "scan", idle["scan_us_cpu"],
     )  # fmt: skip

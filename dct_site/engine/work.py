@@ -15,6 +15,7 @@ from dct_site.kernel import clock
 from dct_site.kernel.wake import Topic
 from triggers.services.clock import fire_due
 from triggers.services.decide.pending import decide_pending
+from triggers.services.due import look_ahead
 from triggers.services.keeping.erase_work import erase_some
 from triggers.services.launch.admitted import launch_some
 from triggers.services.poll import poll_due
@@ -31,6 +32,14 @@ def _hear_the_clock() -> int:
     return 0
 
 
+def _hear_and_look_ahead(_: datetime) -> int:
+    """As a loop does, whose process stays: what is due soon is thought out while there is time."""
+    now = clock.db_now(connection)
+    fire_due(now=now)
+    look_ahead(now)
+    return 0
+
+
 WORK: dict[Topic, Callable[[datetime], int]] = {
     Topic.DECIDE: lambda now: decide_pending(now=now),
     Topic.ADMIT: lambda now: admit(now=now),
@@ -42,6 +51,9 @@ WORK: dict[Topic, Callable[[datetime], int]] = {
     Topic.CLOCK: lambda _: _hear_the_clock(),
 }
 """What a topic's work is; each returns how many pieces it did."""
+
+LOOPED: dict[Topic, Callable[[datetime], int]] = {Topic.CLOCK: _hear_and_look_ahead}
+"""What the engine's own loops do beside it."""
 
 SWEEP_S = 1.0
 SWEEPS = {Topic.CLOCK: 0.1}
@@ -56,6 +68,9 @@ def _tick_once(now: datetime) -> int:
 def engine_loops() -> list[Loop]:
     """One loop per topic, and the clock."""
     return [
-        *(Loop(topic.value, work, topic, SWEEPS.get(topic, SWEEP_S)) for topic, work in WORK.items()),
+        *(
+            Loop(topic.value, LOOPED.get(topic, work), topic, SWEEPS.get(topic, SWEEP_S))
+            for topic, work in WORK.items()
+        ),
         Loop("tick", _tick_once, None, SWEEP_S),
     ]

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from agents.enums import Rung
-from agents.ladder import CALM_FOR, CLIMB_AFTER, SIGNALS, Standing, rung_of, step
+from agents.ladder import CALM_FOR, CLIMB_AFTER, HOLDS_BACK, SIGNALS, Standing, eased, rung_of, step
 from tests.factories.agents import NOON
 
 QUIET = {signal.name: 0.0 for signal in SIGNALS}
@@ -73,3 +73,19 @@ def test_every_lower_bound_lies_below_its_upper_one() -> None:
         for up, down in zip(signal.up, signal.down, strict=True):
             assert (up is None) == (down is None)
             assert up is None or down is None or down < up
+
+
+def test_what_has_to_ease_is_said_with_the_lower_bounds_of_the_rung() -> None:
+    assert eased(Rung.CALM) == ()
+    assert eased(Rung.LOW_WAITS) == (
+        "no delivery has waited for its answer for 15 s",
+        "fewer than 5,000 wait",
+        "more than 7% of the disk is free",
+        "who writes to the database waits for less than 1 s",
+    )
+    # However long deliveries wait: that alone never closed the door.
+    assert len(eased(Rung.DOOR_CLOSED)) == 3
+
+
+def test_each_rung_but_calm_says_what_it_holds_back() -> None:
+    assert set(HOLDS_BACK) == set(Rung) - {Rung.CALM}

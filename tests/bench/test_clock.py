@@ -42,11 +42,12 @@ def test_a_look_at_what_is_due_is_compared_with_one_at_everything(monkeypatch: p
 
 
 def test_the_loop_of_the_engine_fires_what_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clock_child, "LEAD_S", 0.3)
+    monkeypatch.setattr(clock_child, "BURST_LEAD_S", 0.3)
     clock_child.fill(3, 60)
     told = clock_child.burst()
     assert told["fired"] == 3
     assert 0 < told["late_p50_ms"] <= told["late_p99_ms"]
+    assert told["us_cpu"] > 0
 
 
 def test_its_figures_are_complete(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,7 +59,7 @@ def test_its_figures_are_complete(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clock, "database", lambda _: nullcontext({}))
     lines = [json.loads(figure.line()) for figure in clock.measure()]
     assert [line["figure"] for line in lines] == [
-        "late_p50", "late_p99", "cpu", "cpu_share", "burst_p50", "burst_p99", "idle",
+        "late_p50", "late_p99", "cpu", "cpu_share", "burst_p50", "burst_p99", "burst_cpu", "idle",
     ]  # fmt: skip
-    assert [line["ratio"] for line in lines] == [2.0, 2.0, None, None, None, None, 0.01]
+    assert [line["ratio"] for line in lines] == [2.0, 2.0, None, None, None, None, None, 0.01]
     assert {line["bench"] for line in lines} == {"clock"}

@@ -12,7 +12,7 @@ from agents.services.runs import requeue
 from dct_site.engine import tick
 from tests.promises.taken_out import Out, together
 from triggers.schedules.misfires import Misfire, settle
-from triggers.services import clock, schedules
+from triggers.services import clock, due, schedules
 
 
 def taking_over() -> Out:
@@ -59,7 +59,7 @@ def the_reserved_share() -> Out:
     return patch.object(capacity.PoolRoom, "free_low", property(lambda room: room.free))
 
 
-def the_mark_of_a_schedule() -> Out:
+def the_place_of_a_schedule() -> Out:
     """With what stands behind it: the rows that are known, and the delivery's own key."""
     real = clock._incoming
 
@@ -69,7 +69,7 @@ def the_mark_of_a_schedule() -> Out:
         return incoming
 
     return together(
-        patch.object(clock, "_held", lambda steps: {step.row.pk: step.seen for step in steps}),
+        patch.object(clock, "_held", lambda steps: {step.seen.schedule_id: clock._place_of(step) for step in steps}),
         patch.object(clock, "_unsettled", lambda fires: fires),
         patch.object(clock, "_incoming", without_a_key),
     )
@@ -79,7 +79,7 @@ def the_misfire_policy() -> Out:
     def all_of_them(*given: Any, **named: Any) -> Any:
         return settle(*given, **{**named, "misfire": Misfire.CATCH_UP, "catch_up": 100})
 
-    return patch.object(clock, "settle", all_of_them)
+    return patch.object(due, "settle", all_of_them)
 
 
 def judging_schedules() -> Out:

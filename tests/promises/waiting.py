@@ -9,7 +9,7 @@ from agents.services import admission
 from tests.factories.agents import set_limits
 from tests.factories.triggers import after, make_delivery, make_trigger
 from tests.promises.firing import Killed, dies_at
-from triggers.enums import CooldownPolicy, ExecutionStatus, FiringRole, Outcome, QueuePolicy
+from triggers.enums import CooldownBy, CooldownPolicy, ExecutionStatus, FiringRole, Outcome, QueuePolicy
 from triggers.models import Decision, Delivery, Execution, Firing, Trigger
 from triggers.services import ends
 from triggers.services.decide import commit as decide_commit
@@ -50,13 +50,14 @@ def _at_once(deliveries: Collection[Delivery], at: float) -> None:
 
 
 def a_cooldown_holds_whoever_decides() -> None:
-    """Promise 18: two deciders, and a clock that was put back between them."""
-    trigger = _limited({"cooldown_s": COOLDOWN_S})
-    _at_once([_arrive(trigger, 0), _arrive(trigger, 1)], 1)
-    runs = Execution.objects.count()
-    assert runs == 1, f"{runs} runs began within one cooldown"
-    _decided(trigger, -HOUR)
-    assert Execution.objects.count() == 1, "a clock that was put back ended the cooldown"
+    """Promise 18: two deciders, and a clock that was put back between them; of the trigger and of an item."""
+    for scope in CooldownBy:
+        trigger = _limited({"cooldown_s": COOLDOWN_S, "cooldown_by": scope.value})
+        _at_once([_arrive(trigger, 0), _arrive(trigger, 1)], 1)
+        runs = Execution.objects.count()
+        assert runs == 1, f"{runs} runs began within one cooldown"
+        _decided(trigger, -HOUR)
+        assert Execution.objects.count() == 1, "a clock that was put back ended the cooldown"
 
 
 def an_event_within_the_cooldown_is_answered_by_the_policy() -> None:

@@ -11,11 +11,11 @@ from rest_framework.response import Response
 from accounts.api.base import OperationViewSet
 from accounts.operations import Operation
 from accounts.permissions import visible
-from agents.enums import Pool, Rung
+from agents.enums import Pool
 from agents.models import Limits
 from agents.selectors.backlog import backlog
 from agents.selectors.capacity import slots
-from agents.selectors.overload import rung_at
+from agents.selectors.overload import overload_of
 from agents.selectors.queue import queue
 from agents.selectors.utilisation import utilisation
 from triggers.api.metrics import UtilisationSerializer
@@ -106,12 +106,18 @@ class PauseSerializer(serializers.Serializer[Any]):
 
 
 class OverloadSerializer(serializers.Serializer[Any]):
-    """Where DCT stands on the overload ladder, from 0 (calm) to 4 (the door is closed), since when and why."""
+    """Where DCT stands on the overload ladder, from 0 (calm) to 4 (the door is closed), since when and why, and what is
+    held back. It goes a rung down when all of ``goes_down_when`` has held for ``calm_for_s``.
+    """
 
     rung = serializers.IntegerField(min_value=0, max_value=4)
     name = serializers.CharField()
     since = serializers.DateTimeField(allow_null=True)
     reason = serializers.CharField()
+    holds_back = serializers.ListField(child=serializers.CharField())
+    goes_down_when = serializers.ListField(child=serializers.CharField())
+    goes_down_at = serializers.DateTimeField(allow_null=True, help_text="If it stays as it is; null: not yet.")
+    calm_for_s = serializers.IntegerField()
 
 
 class StatusSerializer(serializers.Serializer[Any]):
@@ -144,7 +150,7 @@ class StatusViewSet(OperationViewSet):
         return Response(
             {
                 "health": found if self.may(Operation.TRIAGE) else {**found, "reasons": None},
-                "overload": _overload(limits, rung_at(limits, self.now)),
+                "overload": OverloadSerializer(overload_of(limits, self.now)).data,
                 "is_paused": limits.is_paused,
                 "pauses": PauseSerializer(pauses(user=self.user), many=True).data,
                 "slots": SlotsSerializer(slots(), many=True).data,
@@ -189,9 +195,3 @@ class StatusViewSet(OperationViewSet):
         rows = visible(ContextListener.objects.order_by(), user=self.user)
         counted = dict(rows.values_list("status").annotate(count=Count("pk", distinct=True)))
         return {status: counted.get(status, 0) for status in ListenerStatus.values}
-
-
-def _overload(limits: Limits, rung: Rung) -> dict[str, Any]:
-    is_calm = rung == Rung.CALM
-    since, reason = (None, "") if is_calm else (limits.rung_at, limits.rung_reason)
-    return {"rung": rung, "name": rung.label, "since": since, "reason": reason}

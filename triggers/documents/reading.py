@@ -10,7 +10,7 @@ from django.db.models import TextChoices
 from agents.budget import BudgetBounds
 from agents.enums import BudgetWindow
 from triggers.documents.budget import millionths
-from triggers.enums import BatchBy, CooldownPolicy, LatePolicy, OverlapPolicy, QueuePolicy
+from triggers.enums import BatchBy, CooldownBy, CooldownPolicy, LatePolicy, OverlapPolicy, QueuePolicy
 from workspaces.enums import DeployMode
 
 DEFAULT_PRIORITY = 5
@@ -40,6 +40,7 @@ class LimitsPart:
 
     cooldown_s: int = 0
     cooldown_policy: CooldownPolicy = CooldownPolicy.SKIP
+    cooldown_by: CooldownBy = CooldownBy.TRIGGER
     debounce_s: int | None = None
     debounce_max_s: int | None = None
     batch_size: int | None = None
@@ -70,6 +71,11 @@ class LimitsPart:
     @property
     def cooldown(self) -> timedelta:
         return timedelta(seconds=self.cooldown_s)
+
+    @property
+    def cools_by_item(self) -> bool:
+        """Whether each item has a cooldown of its own."""
+        return self.cooldown_by == CooldownBy.ITEM
 
     @property
     def rate_window(self) -> timedelta:
@@ -126,6 +132,7 @@ class LimitsPart:
 
 _POLICIES: Mapping[str, type[TextChoices]] = {
     "cooldown_policy": CooldownPolicy,
+    "cooldown_by": CooldownBy,
     "batch_by": BatchBy,
     "overlap": OverlapPolicy,
     "queue_policy": QueuePolicy,

@@ -14,7 +14,7 @@ from triggers.conditions.schema import Problem
 from triggers.conditions.schema import validate as validate_conditions
 from triggers.documents.budget import MONEY, budget_problems
 from triggers.documents.waiting import waiting_problems
-from triggers.enums import BatchBy, CooldownPolicy, LatePolicy, ListenerType, OverlapPolicy, QueuePolicy
+from triggers.enums import BatchBy, CooldownBy, CooldownPolicy, LatePolicy, ListenerType, OverlapPolicy, QueuePolicy
 from workspaces.enums import ContextRefreshMode, DeployMode
 
 MAX_DOCUMENT_BYTES = 512 * 1024
@@ -107,6 +107,7 @@ SCHEMA: dict[str, Any] = _object(
             {
                 "cooldown_s": _whole(0, YEAR_S, nullable=True),
                 "cooldown_policy": {"enum": CooldownPolicy.values},
+                "cooldown_by": {"enum": CooldownBy.values},
                 "debounce_s": _whole(1, DAY_S, nullable=True),
                 "debounce_max_s": _whole(1, WEEK_S, nullable=True),
                 "batch_size": _whole(2, 1_000, nullable=True),

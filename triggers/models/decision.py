@@ -53,15 +53,27 @@ class Decision(models.Model):
 
 
 class Firing(models.Model):
-    """One event fired one trigger, once. The execution may be shared with other firings (merged, batched)."""
+    """One event fired one trigger, once. The execution may be shared with other firings (merged, batched).
+
+    ``item_id`` and ``accepted_at`` are the event's, for cooldowns of an item.
+    """
 
     trigger = models.ForeignKey(Trigger, on_delete=models.CASCADE, related_name="firings")
     event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="firings")
     execution = models.ForeignKey("Execution", on_delete=models.CASCADE, related_name="firings")
     role = models.CharField(max_length=10, choices=FiringRole, default=FiringRole.PRIMARY)
+    item_id = models.BigIntegerField(null=True)
+    accepted_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["trigger", "event"], name="firing_once")]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["trigger", "item_id", "accepted_at"],
+                condition=Q(accepted_at__isnull=False),
+                name="firing_of_item",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.role}: trigger {self.trigger_id}, event {self.event_id}"

@@ -176,7 +176,7 @@ def calendars_of(connection: Connection | None, ids: Collection[int]) -> list[Sk
 
 def plan_of(schedule: Schedule, calendars: Iterable[SkipCalendar]) -> Plan:
     """A schedule ready to be asked, with the days of its calendars."""
-    return schedule.settings.plan(anchor=schedule.anchor_at, rests=_rests(calendars), seed=schedule.pk or 0)
+    return schedule.settings.plan(anchor=schedule.anchor_at, rests=rests_of(calendars), seed=schedule.pk or 0)
 
 
 def create_calendar(*, connection: Connection, name: str, days: str, by: Actor, now: datetime) -> SkipCalendar:
@@ -245,7 +245,7 @@ def _look_ahead(row: Schedule, calendars: Iterable[SkipCalendar]) -> None:
 
 
 def _check(settings: Mapping[str, Any], calendars: Iterable[SkipCalendar], now: datetime) -> None:
-    if problems := settings_problems(settings, now=now, rests=_rests(calendars)):
+    if problems := settings_problems(settings, now=now, rests=rests_of(calendars)):
         raise InvalidSchedule(problems)
 
 
@@ -266,7 +266,8 @@ def _calendars(connection: Connection, ids: Collection[int]) -> list[SkipCalenda
     return found
 
 
-def _rests(calendars: Iterable[SkipCalendar]) -> Days:
+def rests_of(calendars: Iterable[SkipCalendar]) -> Days:
+    """The days of calendars."""
     found = Days()
     for calendar in calendars:
         found |= read_days(calendar.days.splitlines())

@@ -26,7 +26,7 @@ _LIMITS = (
     *("debounce_s", "debounce_max_s", "batch_s", "batch_size"),
     *("budget_runs", "budget_tokens", "max_tokens_per_run"),
 )
-_POLICIES = ("cooldown_policy", "batch_by", "overlap", "queue_policy", "budget_window", "late")
+_POLICIES = ("cooldown_policy", "cooldown_by", "batch_by", "overlap", "queue_policy", "budget_window", "late")
 _RULES = ("min_size", "max_size")
 
 

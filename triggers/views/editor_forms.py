@@ -16,7 +16,7 @@ from deliverables.rules.formats import KINDS
 from triggers.documents.priority import HIGH_FROM
 from triggers.documents.reading import DEFAULT_PRIORITY
 from triggers.documents.reading import LimitsPart as DocumentLimits
-from triggers.enums import BatchBy, CooldownPolicy, LatePolicy, OverlapPolicy, QueuePolicy
+from triggers.enums import BatchBy, CooldownBy, CooldownPolicy, LatePolicy, OverlapPolicy, QueuePolicy
 from triggers.views import editor_rules
 from workspaces.enums import ContextRefreshMode, DeployMode, ItemKind
 from workspaces.selectors.library import items_visible_to
@@ -78,6 +78,7 @@ class LimitsPart(forms.Form):
     cooldown_s = forms.IntegerField(
         label="Cooldown", required=False, help_text="Seconds between two firings; 0 is none."
     )
+    cooldown_by = forms.ChoiceField(label="The cooldown is", choices=CooldownBy.choices)
     cooldown_policy = forms.ChoiceField(label="An event within the cooldown", choices=CooldownPolicy.choices)
     debounce_s = forms.IntegerField(
         label="Wait for quiet",
@@ -192,6 +193,7 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "workspace": {"deploy": DeployMode.AUTO.value},
     "limits": {
         "cooldown_policy": DocumentLimits.cooldown_policy.value,
+        "cooldown_by": DocumentLimits.cooldown_by.value,
         "batch_by": DocumentLimits.batch_by.value,
         "overlap": DocumentLimits.overlap.value,
         "queue_policy": DocumentLimits.queue_policy.value,

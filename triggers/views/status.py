@@ -12,9 +12,11 @@ from accounts.operations import Operation
 from accounts.views.base import PageView
 from agents.capacity import reserved_share
 from agents.enums import Pool
+from agents.ladder import HOLDS_BACK
 from agents.models import Limits, SlotHolder
 from agents.selectors.backlog import backlog
 from agents.selectors.capacity import PoolSlots, slots
+from agents.selectors.overload import overload_of
 from agents.selectors.queue import Waiting, queue
 from agents.selectors.utilisation import utilisation
 from triggers.enums import ExecutionStatus, ListenerStatus
@@ -31,7 +33,7 @@ from triggers.views.rights import allowed_ids
 from triggers.views.utilisation import bars_of
 
 SHOWN = 100
-PARTS = ("health", "pauses", "running", "queue", "slots", "utilisation", "listeners")
+PARTS = ("health", "pauses", "overload", "running", "queue", "slots", "utilisation", "listeners")
 DAY = timedelta(days=1)
 _WORDS = {"healthy": "Work flows", "warning": "Work flows", "error": "Something does not work"}
 _RUNNING = (
@@ -68,6 +70,7 @@ class StatusPage(PageView):
         wanted = {
             "health": self._health,
             "pauses": self._pauses,
+            "overload": self._overload,
             "running": self._running,
             "queue": self._queue,
             "slots": self._slots,
@@ -122,6 +125,14 @@ class StatusPage(PageView):
             TRIGGER: allowed_ids(self.user, Operation.MANAGE_TRIGGERS, triggers, among=ids[TRIGGER]),
         }
         return {"pauses": [_paused(one, may_resume=one.id in allowed[one.kind]) for one in found]}
+
+    def _overload(self) -> dict[str, Any]:
+        found = overload_of(Limits.objects.get(pk=1), self.now)
+        rungs = [
+            {"name": rung.label, "words": words, "holds": rung <= found.rung, "is_here": rung == found.rung}
+            for rung, words in HOLDS_BACK.items()
+        ]
+        return {"overload": found, "rungs": rungs}
 
     def _running(self) -> dict[str, Any]:
         rows = executions_visible_to(user=self.user).filter(status__in=_RUNNING)[:SHOWN]

@@ -105,6 +105,7 @@ def test_an_unfinished_draft_is_kept_and_publishing_tells_all_that_is_missing(ca
     [
         ({"limits": {"cooldown_s": "soon"}}, "limits.cooldown_s"),
         ({"limits": {"cooldown": 5}}, "limits.cooldown"),
+        ({"limits": {"cooldown_s": 5, "cooldown_by": "person"}}, "limits.cooldown_by"),
         ({"listeners": [{"polling_interval_ms": 5}]}, "listeners[0].polling_interval_ms"),
         ({"conditions": {"any": [{"type": "no_such"}]}}, "conditions.any[0]"),
         ({"deliverables": [{"name": "x", "kind": "file_created", "target": 5}]}, "deliverables[0].target"),

@@ -6,7 +6,7 @@ import pytest
 
 from triggers.documents import LimitsPart, empty_document, read, shape_problems
 from triggers.documents.shape import storable_problems
-from triggers.enums import CooldownPolicy, LatePolicy
+from triggers.enums import CooldownBy, CooldownPolicy, LatePolicy
 
 pytestmark = pytest.mark.one_pass
 CONDITIONED = {"name": "A", "conditions": {"all": [{"type": "new_comment", "config": {}}]}}
@@ -92,6 +92,7 @@ def test_limits_that_contradict_each_other_are_refused(limits: dict[str, Any], p
 def test_limits_are_read_as_words_of_their_own() -> None:
     limits = read({"name": "x", "conditions": {}, "limits": {"cooldown_policy": "delay", "late": "skip"}}).limits
     assert (limits.cooldown_policy, limits.late) == (CooldownPolicy.DELAY, LatePolicy.SKIP)
+    assert limits.cooldown_by == CooldownBy.TRIGGER
 
 
 def test_words_that_look_like_an_escaped_nul_are_no_nul() -> None:

@@ -383,7 +383,11 @@ def some_event(rnd: random.Random) -> dict[str, Any]:
 def lived(rnd: random.Random) -> Iterator[tuple[Trigger, Trigger]]:
     connection = make_jira()
     owner = make_trigger().owner
-    limits = {"cooldown_s": rnd.choice([0, 0, 400]), "cooldown_policy": rnd.choice(["skip", "delay"])}
+    limits = {
+        "cooldown_s": rnd.choice([0, 0, 400]),
+        "cooldown_policy": rnd.choice(["skip", "delay"]),
+        "cooldown_by": rnd.choice(["trigger", "item"]),
+    }
     one, other = (
         make_trigger(connection=connection, owner=owner, conditions=some_conditions(rnd), limits=limits)
         for _ in range(2)

@@ -253,11 +253,13 @@ def test_revisions_are_compared_path_by_path() -> None:
     deliverable = {"name": "A", "kind": "file_created", "target": "feedback/a.md"}
     first = trigger.published
     assert first is not None
-    second = republish(trigger, name="Gates", deliverables=[deliverable], limits={"cooldown_s": 5})
+    second = republish(
+        trigger, name="Gates", deliverables=[deliverable], limits={"cooldown_s": 5, "cooldown_by": "item"}
+    )
 
     assert diff_revisions(older=first, newer=second) == [
         Difference("deliverables[0]", None, deliverable),
-        Difference("limits", None, {"cooldown_s": 5}),
+        Difference("limits", None, {"cooldown_s": 5, "cooldown_by": "item"}),
         Difference("name", "Doors", "Gates"),
     ]
 

@@ -35,6 +35,7 @@ def fields(trigger: Trigger, **over: Any) -> dict[str, Any]:
         "workspace-deploy": "auto",
         "agent-profile_id": draft["agent"].get("profile_id") or "",
         "limits-cooldown_policy": "skip",
+        "limits-cooldown_by": "trigger",
         "limits-late": "judge",
         "deliverables-TOTAL_FORMS": 0,
         **over,
@@ -60,6 +61,7 @@ def test_every_field_is_kept_in_the_draft(developer: Visitor) -> None:
             "agent-instructions": "Two\r\nlines",
             "limits-cooldown_s": "60",
             "limits-cooldown_policy": "delay",
+            "limits-cooldown_by": "item",
             "limits-debounce_s": "30",
             "limits-debounce_max_s": "20",
             "limits-batch_by": "item",
@@ -80,7 +82,7 @@ def test_every_field_is_kept_in_the_draft(developer: Visitor) -> None:
     assert draft["workspace"] == {"template_id": None, "deploy": "draft", "title_pattern": "{item.title}"}
     assert draft["agent"]["instructions"] == "Two\nlines"
     waits = {"debounce_s": 30, "debounce_max_s": 20, "overlap": "skip"}
-    assert draft["limits"] == {"cooldown_s": 60, "cooldown_policy": "delay", **waits}
+    assert draft["limits"] == {"cooldown_s": 60, "cooldown_policy": "delay", "cooldown_by": "item", **waits}
     contradictions = [problem["path"] for problem in answer.context["draft"]["problems"]]
     assert contradictions == ["limits.debounce_max_s", "limits.overlap"]
     report = {"name": "Report", "kind": "file_created", "target": "feedback/report.md", "required": True}
@@ -370,6 +372,7 @@ def as_drawn(page: Any) -> dict[str, Any]:
     [
         {},
         {"priority": 3, "limits": {"cooldown_s": 60, "cooldown_policy": "delay", "late": "skip"}},
+        {"limits": {"cooldown_s": 60, "cooldown_by": "item"}},
         {
             "workspace": {"title_pattern": "{item.title}", "deploy": "draft"},
             "deliverables": [

@@ -7,12 +7,11 @@ from django.db.models import Count
 
 from agents.budget import amount_words, named
 from agents.enums import BudgetWindow, Pool, Rung, StartStatus
-from agents.ladder import LOW_BELOW
 from agents.models import StartRequest
 from agents.selectors.backlog import backlog
 from agents.selectors.capacity import read_room
 from agents.selectors.gate import LIMITS_KEY
-from agents.selectors.overload import rung_at
+from agents.selectors.overload import overload_of, rung_at
 from triggers.enums import DeliveryStatus, ExecutionStatus
 from triggers.models import DeliveryOutcome, Execution, Trigger
 from triggers.selectors.backlog import count_words, pace_words, span
@@ -32,13 +31,7 @@ def overload(at: Look) -> list[Told]:
     rung = rung_at(at.limits, at.now)
     if rung == Rung.CALM:
         return []
-    effects = (
-        "polls are slower",
-        f"priorities below {LOW_BELOW} wait",
-        "bulk replays and erasures wait",
-        "webhooks are turned away",
-    )
-    told = f"Overload: {', '.join(effects[:rung])}, for {at.limits.rung_reason}."
+    told = f"Overload: {', '.join(overload_of(at.limits, at.now).holds_back)}, for {at.limits.rung_reason}."
     return [Told(ERROR if rung == Rung.DOOR_CLOSED else WARNING, told)]
 
 

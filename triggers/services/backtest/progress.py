@@ -52,7 +52,7 @@ class Progress:
     storms: int = 0
     storm_at: str = ""
     starts: list[list[int]] = field(default_factory=list)
-    pacing: list[list[Any]] = field(default_factory=lambda: [[None, None, None, [], []], [None, None, None, [], []]])
+    pacing: list[list[Any]] = field(default_factory=lambda: [[[], None, [], []], [[], None, [], []]])
     running: list[list[Written]] = field(default_factory=lambda: [[], []])
 
     @classmethod

@@ -6,6 +6,8 @@ from bisect import insort
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from heapq import nlargest
+from operator import itemgetter
 from typing import Any
 
 from triggers.conditions.evaluate import consults_events
@@ -30,17 +32,19 @@ from triggers.services.matching import listens
 
 WrittenPacing = list[Any]
 """As a cursor holds it."""
+MOST_COOLING = 5_000
+"""Items whose cooldowns are known, those that fired last: they travel in the cursor."""
 
 
 @dataclass
 class Pacing:
-    """When it would have fired: last, and to when a delayed one would have been put off; and lately, oldest first, as
-    far as its rate and its storm brake ask. ``resumed_at``: somebody resumed it after the brake had paused it.
-    ``gatherings`` are its runs that wait for their time.
+    """When it would have fired: ``cooling`` is from when a cooldown counts, the last firing or the time to which a
+    delayed one would have been put off, by item where each has its own (else under 0). ``fired`` is lately, oldest
+    first, as far as its rate and its storm brake ask. ``resumed_at``: somebody resumed it after the brake had paused
+    it. ``gatherings`` are its runs that wait for their time.
     """
 
-    last_fired_at: datetime | None = None
-    delayed_to: datetime | None = None
+    cooling: dict[int, datetime] = field(default_factory=dict)
     resumed_at: datetime | None = None
     fired: list[datetime] = field(default_factory=list)
     gatherings: Gatherings = field(default_factory=Gatherings)
@@ -48,22 +52,24 @@ class Pacing:
     @classmethod
     def read(cls, written: WrittenPacing) -> "Pacing":
         """From what ``written`` made of it."""
-        *single, fired, gathering = written
-        last_fired_at, delayed_to, resumed_at = (datetime.fromisoformat(at) if at else None for at in single)
-        times = [_EPOCH + at * _MICROSECOND for at in fired]
-        return cls(last_fired_at, delayed_to, resumed_at, times, Gatherings(gathering))
+        cooling, resumed_at, fired, gathering = written
+        return cls(
+            {item_id: _moment(at) for item_id, at in cooling},
+            datetime.fromisoformat(resumed_at) if resumed_at else None,
+            [_moment(at) for at in fired],
+            Gatherings(gathering),
+        )
 
     def written(self) -> WrittenPacing:
         """For a cursor."""
-        single = (self.last_fired_at, self.delayed_to, self.resumed_at)
-        fired = [(at - _EPOCH) // _MICROSECOND for at in self.fired]
-        return [*(at.isoformat() if at is not None else None for at in single), fired, self.gatherings.written()]
+        cooling = nlargest(MOST_COOLING, ((item_id, _written(at)) for item_id, at in self.cooling.items()), key=_second)
+        resumed_at = self.resumed_at.isoformat() if self.resumed_at is not None else None
+        return [cooling, resumed_at, [_written(at) for at in self.fired], self.gatherings.written()]
 
-    def fire(self, accepted_at: datetime, not_before: datetime | None, most: int) -> None:
+    def fire(self, item_id: int, accepted_at: datetime, not_before: datetime | None, most: int) -> None:
         """Note a firing; of the last so many it is known when they were."""
-        self.last_fired_at = max(self.last_fired_at or accepted_at, accepted_at)
-        if not_before is not None:
-            self.delayed_to = max(self.delayed_to or not_before, not_before)
+        times = (accepted_at, not_before, self.cooling.get(item_id))
+        self.cooling[item_id] = max(at for at in times if at is not None)
         insort(self.fired, accepted_at)
         del self.fired[: max(0, len(self.fired) - most)]
 
@@ -174,7 +180,13 @@ class Side:
 
     def _fire(self, event: Event, not_before: datetime | None) -> None:
         limits = self._document.limits
-        self.pacing.fire(event.accepted_at, not_before if limits.delays else None, most_known(limits))
+        self.pacing.fire(
+            self._cooled(event), event.accepted_at, not_before if limits.delays else None, most_known(limits)
+        )
+
+    def _cooled(self, event: Event) -> int:
+        """Whose cooldown an event meets and begins."""
+        return (_item_id(event) or 0) if self._document.limits.cools_by_item else 0
 
     def _waiting(self, event: Event) -> Gathering | None:
         limits, trust = self._document.limits, TrustTier(event.trust_tier).rank
@@ -197,7 +209,7 @@ class Side:
 
     def _circumstances(self, event: Event, own_actors: Sequence[str], waiting: Gathering | None) -> Circumstances:
         limits, pacing = self._document.limits, self.pacing
-        since = max((at for at in (pacing.last_fired_at, pacing.delayed_to) if at is not None), default=None)
+        since = pacing.cooling.get(self._cooled(event))
         return Circumstances(
             status=TriggerStatus.ACTIVE,
             limits=limits,
@@ -209,7 +221,6 @@ class Side:
             accepted_at=event.accepted_at,
             now=event.decided_at,
             own_actors=tuple(own_actors),
-            last_fired_at=pacing.last_fired_at,
             free_at=since + limits.cooldown if since is not None and limits.cooldown_s else None,
             rate_free_at=rate_free_at(limits, pacing.fired),
             storm_firings=storm_firings(pacing.fired, event.accepted_at, pacing.resumed_at),
@@ -221,5 +232,14 @@ def _item_id(event: Event) -> int | None:
     return event.item.pk if event.item is not None else None
 
 
+def _written(at: datetime) -> int:
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def _moment(written: int) -> datetime:
+    return _EPOCH + written * _MICROSECOND
+
+
+_second = itemgetter(1)
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 _NEVER = datetime.max.replace(tzinfo=UTC)

@@ -171,6 +171,6 @@ class _Run:
 
 
 _SALT = "triggers.backtest"
-_FORMAT = 2
+_FORMAT = 3
 """Of what stands in a cursor."""
 _BEGINNING = datetime.min.replace(tzinfo=UTC)

@@ -10,11 +10,8 @@ from django.db.models import Exists, OuterRef
 from triggers.enums import ExecutionStatus
 from triggers.models import Execution, Replay
 from triggers.services.decide.gather import Gathering, add, is_open
-from triggers.services.decide.items import Slot
+from triggers.services.decide.items import Item, Slot, item_of
 from triggers.services.matching import Candidate
-
-Item = int | Slot | None
-"""The id of an item, a slot that has none yet, or None: events about no item are about the same."""
 
 _UNDER_WAY = [status for status in ExecutionStatus if status not in Execution.MOVES.terminal]
 
@@ -57,7 +54,7 @@ class Bounds:
 
     def replaceable(self, one: Candidate, slot: Slot | None) -> list[Work]:
         """What is under way for the item, waiting or at work; but for what waits for a person apart."""
-        return [work for work in self._works.get(one.id, ()) if work.item == _item(slot) and not work.is_apart]
+        return [work for work in self._works.get(one.id, ()) if work.item == item_of(slot) and not work.is_apart]
 
     def gathering(self, one: Candidate, slot: Slot | None, trust_tier: str, *, now: datetime) -> Work | None:
         """The work that waits for its time and takes the event in meanwhile; of the same revision and trust, and of the
@@ -70,7 +67,7 @@ class Bounds:
                 for work in reversed(self._works.get(one.id, ()))
                 if work.is_queued
                 and not work.is_apart
-                and (limits.gathers_all or work.item == _item(slot))
+                and (limits.gathers_all or work.item == item_of(slot))
                 and (work.revision_id, work.trust_tier) == (one.revision_id, trust_tier)
                 and work.gathering is not None
                 and is_open(work.gathering, limits, now)
@@ -88,14 +85,14 @@ class Bounds:
             self.moved.append(work)
 
     def same_item(self, one: Candidate, slot: Slot | None) -> int:
-        return same_item(self._works.get(one.id, ()), _item(slot))
+        return same_item(self._works.get(one.id, ()), item_of(slot))
 
     def mergeable(self, one: Candidate, slot: Slot | None, trust_tier: str) -> Work | None:
         """The newest work about the item that still waits. Not one of another revision, which would run by another
         document than the one that matched, nor one of another trust.
         """
         works = self._works.get(one.id, ())
-        return mergeable(works, item=_item(slot), revision_id=one.revision_id, trust_tier=trust_tier)
+        return mergeable(works, item=item_of(slot), revision_id=one.revision_id, trust_tier=trust_tier)
 
     def begin(
         self,
@@ -109,7 +106,7 @@ class Bounds:
     ) -> None:
         """Note an execution of this batch, for the events that come after it."""
         if one.id in self._works:
-            work = Work(None, answer, _item(slot), one.revision_id, trust_tier, True, is_apart, gathering)
+            work = Work(None, answer, item_of(slot), one.revision_id, trust_tier, True, is_apart, gathering)
             self._works[one.id].append(work)
 
     def replace(self, one: Candidate, slot: Slot | None) -> list[Work]:
@@ -213,9 +210,3 @@ def hold_open(execution_ids: Collection[int]) -> bool:
         return True
     rows = Execution.objects.select_for_update(no_key=True).filter(pk__in=list(execution_ids)).order_by("pk")
     return all(status in _UNDER_WAY for status in list(rows.values_list("status", flat=True)))
-
-
-def _item(slot: Slot | None) -> Item:
-    if slot is None:
-        return None
-    return slot if slot.is_new else slot.row.pk

@@ -27,7 +27,7 @@ class Step:
     event_at: int
 
 
-@dataclass
+@dataclass(eq=False)
 class Slot:
     """One item of the batch. ``row`` has no pk while it is only planned; ``base_version`` is what was read."""
 
@@ -91,6 +91,17 @@ class Slot:
         self.row.state_version += 1
         self.steps.append(Step(self.row.state_version, merged, changes, newer, trust_tier, event_at))
         self.is_touched = True
+
+
+Item = int | Slot | None
+"""The id of an item, a slot that has none yet, or None: events about no item are about the same."""
+
+
+def item_of(slot: Slot | None) -> Item:
+    """What an event is about that has this slot."""
+    if slot is None:
+        return None
+    return slot if slot.is_new else slot.row.pk
 
 
 class Shelf:

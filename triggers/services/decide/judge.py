@@ -103,7 +103,7 @@ class Judge:
         if gathering is not None and gathers(given):
             return self._take_in(one, asked, gathering, because)
         if merges(given):
-            self._ledger.fire(one, accepted_at=asked.planned.event.accepted_at, not_before=None)
+            self._ledger.fire(one, asked.planned.slot, accepted_at=asked.planned.event.accepted_at, not_before=None)
             if joins is not None and joins.execution_id is None:
                 joins.answer.event_count += 1
             return Answer(one, Outcome.FIRED, detail=JOINED, because=because, joins=joins)
@@ -119,7 +119,7 @@ class Judge:
         self._ledger.bounds.take_in(one, work, now=self._now)
         assert work.gathering is not None  # noqa: S101 - found for it
         accepted_at, limits = asked.planned.event.accepted_at, one.document.limits
-        self._ledger.fire(one, accepted_at=accepted_at, not_before=work.gathering.until)
+        self._ledger.fire(one, asked.planned.slot, accepted_at=accepted_at, not_before=work.gathering.until)
         told = told_more(limits, work.gathering.count)
         return Answer(one, Outcome.FIRED, detail=told, because=because, joins=work, role=role(limits))
 
@@ -131,7 +131,7 @@ class Judge:
         if gathering is not None:
             not_before, answer.detail, answer.gathers = gathering.until, told_first(limits), True
         answer.not_before = not_before
-        self._ledger.fire(one, accepted_at=event.accepted_at, not_before=not_before)
+        self._ledger.fire(one, slot, accepted_at=event.accepted_at, not_before=not_before)
         if replaces(given):
             answer.replaces = bounds.replace(one, slot)
             answer.detail = REPLACED if answer.replaces else answer.detail
@@ -164,8 +164,8 @@ class Judge:
             own_actors=own_actors_of(connection.config),
             is_source_paused=connection.is_paused or not connection.is_enabled,
             rights_problem=self._rights.problem(one, connection, slot.row if slot is not None else None),
-            last_fired_at=self._ledger.cooldowns.last_fired_at(one),
-            free_at=self._ledger.cooldowns.free_at(one),
+            last_fired_at=self._ledger.cooldowns.last_fired_at(one, slot),
+            free_at=self._ledger.cooldowns.free_at(one, slot),
             is_cooldown_bypassed=order is not None and order.is_cooldown_bypassed,
             rate_free_at=self._ledger.rates.free_at(one),
             storm_firings=self._ledger.rates.storm_firings(one, event.accepted_at),

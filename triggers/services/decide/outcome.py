@@ -57,7 +57,7 @@ def write_answers(plan: Plan) -> None:
     begun = insert(_execution(one, answer, plan.now) for one, answer in plan.begun)
     ids = {id(answer): execution.pk for execution, (_, answer) in zip(begun, plan.begun, strict=True)}
     firings = [_firing(one, answer, ids) for one, answer in plan.fired]
-    append(Firing, ("trigger_id", "event_id", "execution_id", "role"), firings)
+    append(Firing, ("trigger_id", "event_id", "execution_id", "role", "item_id", "accepted_at"), firings)
     steps.lay_out(begun)
     journal.write(*(_line(one, plan.now) for one in plan.planned))
     if begun:
@@ -68,13 +68,14 @@ def write_answers(plan: Plan) -> None:
     _replace(plan, ids)
 
 
-def _firing(one: Planned, answer: Answer, ids: Mapping[int, int]) -> tuple[int, int, int, FiringRole]:
+def _firing(one: Planned, answer: Answer, ids: Mapping[int, int]) -> tuple[Any, ...]:
     """``ids``: {identity of an answer: the execution that it began}."""
     if answer.joins is None:
         role, execution_id = FiringRole.PRIMARY, ids[id(answer)]
     else:
         role, execution_id = answer.role, _execution_id(answer.joins, ids)
-    return answer.candidate.id, one.event.pk, execution_id, role
+    event = one.event
+    return answer.candidate.id, event.pk, execution_id, role, event.item_id, event.accepted_at
 
 
 def _execution_id(work: Work, ids: Mapping[int, int]) -> int:

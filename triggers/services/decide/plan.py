@@ -11,6 +11,7 @@ from triggers.services import generation
 from triggers.services.decide import sql as decide_sql
 from triggers.services.decide.answers import Answer, Planned, Question
 from triggers.services.decide.changes import change_key, seen_before, words
+from triggers.services.decide.cooldown import About
 from triggers.services.decide.events import Maker, is_by_hand, state_at
 from triggers.services.decide.items import Shelf, Slot
 from triggers.services.decide.judge import Judge
@@ -165,7 +166,8 @@ class _Planner:
         found = {key: revision_id for one in self._questions for key, revision_id in one.found.items()}
         known = {self._only.id: self._only} if self._only is not None else candidates(found)
         then = {key: one for asked in self._questions for key, one in asked.then.items()}
-        ledger = Ledger.of(list((then | known).values()), now=self._now)
+        about = [About(one.slot, one.event.accepted_at) for one in self._planned]
+        ledger = Ledger.of(list((then | known).values()), about, now=self._now)
         watches = Watches(list(known.values()), self._shelf)
         judge = Judge(
             connections=self._connections,

@@ -23,11 +23,12 @@ MAX_HOPS = 5
 class Circumstances:
     """Everything the rules look at. Times are UTC; ``rights_problem`` is empty where the owner's rights suffice.
 
-    ``free_at`` is when the trigger's cooldown ends (None: it never fired, or has none), ``rate_free_at`` when it has
-    fired less than its rate again (None: it has), ``storm_firings`` how often it fired in the last minute. Of the
-    trigger's executions that are not over, ``queued`` wait and ``same_item`` are about the event's item;
-    ``is_mergeable``: one of these still waits, and may take in the event. ``is_gathering``: one waits for its time, and
-    takes in what comes until then. ``is_apart``: its run would wait for a review that somebody asked for.
+    ``free_at`` is when its cooldown ends, the trigger's or that of the event's item (None: it never fired, or has
+    none), ``rate_free_at`` when it has fired less than its rate again (None: it has), ``storm_firings`` how often it
+    fired in the last minute. Of the trigger's executions that are not over, ``queued`` wait and ``same_item`` are about
+    the event's item; ``is_mergeable``: one of these still waits, and may take in the event. ``is_gathering``: one waits
+    for its time, and takes in what comes until then. ``is_apart``: its run would wait for a review that somebody asked
+    for.
     """
 
     status: str
@@ -147,8 +148,11 @@ def _cooldown(given: Circumstances) -> Suppressed | None:
     if gathers(given):  # the cooldown is between runs, and this asks for none
         return None
     fired = given.last_fired_at.isoformat() if given.last_fired_at else None
-    facts = {"last_fired_at": fired, "cooldown_s": given.limits.cooldown_s}
-    return Suppressed(Suppression.COOLDOWN, "it fired a short while ago", until=given.free_at, facts=facts)
+    facts: dict[str, Any] = {"last_fired_at": fired, "cooldown_s": given.limits.cooldown_s}
+    detail = "it fired a short while ago"
+    if given.limits.cools_by_item:
+        facts["cooldown_by"], detail = given.limits.cooldown_by.value, "it fired for the same item a short while ago"
+    return Suppressed(Suppression.COOLDOWN, detail, until=given.free_at, facts=facts)
 
 
 def _is_inside_cooldown(given: Circumstances) -> bool:
