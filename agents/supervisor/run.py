@@ -12,13 +12,12 @@ import structlog
 
 from accounts.actor import Actor
 from agents.enums import MessageKind
-from agents.runtimes import CannotRun, LaunchSpec, Listener, Message, Said, Signal, used_by
-from agents.selectors.budgets import Allowance, overdrawn
+from agents.runtimes import CannotRun, LaunchSpec, Message
 from agents.services import briefing, endings, runs
 from agents.services.endings import Exited
 from agents.services.fence import Fenced
 from agents.supervisor import words
-from agents.supervisor.masking import masking
+from agents.supervisor.hearing import Hearing, hearing, silence
 from agents.supervisor.threads import Threads
 from agents.supervisor.timing import Timing
 from agents.supervisor.writer import Entry, Writer
@@ -71,14 +70,8 @@ class Run:
     stop_wanted: tuple[str, Actor] | None = None
     is_ending: bool = False
     is_refused: bool = False
-    is_done: bool = False
-    question: str = ""
-    overdrawn: str = ""
-    failure: str = ""
-    session: str = ""
     launch: LaunchSpec | None = None
-    listener: Listener | None = None
-    mask: Callable[[str], str] = str
+    heard: Hearing = field(default_factory=silence)
 
     @property
     def takes_messages(self) -> bool:
@@ -124,8 +117,7 @@ class Run:
     def _spec(self, brief: briefing.Briefing) -> RunSpec:
         around, profile = self.around, brief.agent.profile
         launch = self.launch = brief.runtime.prepare(brief.assignment)
-        self.listener = brief.runtime.listener(brief.assignment)
-        self.mask = masking(brief.assignment.secrets.values())
+        self.heard = hearing(brief.runtime, brief.assignment, brief.allowance)
         level = around.level
         is_untrusted = brief.agent.workspace.trust_tier == TrustTier.OPEN
         if level is SandboxLevel.NONE and is_untrusted and not brief.runtime.is_own_code:
@@ -197,27 +189,11 @@ class Run:
         await shim.end_input()
 
     async def _hear(self, frame: Output) -> None:
-        assert self.brief is not None and self.listener is not None  # noqa: PT018, S101 - nothing runs before it was briefed
-        said = self.listener.hear(self.mask(frame.text), is_error=frame.fd == 2)
-        news = said.session if said.session != self.session else ""
-        self.session = said.session or self.session
-        await self.around.writer.add(self.claim.run_id, said.messages, len(frame.text) + 1, session=news)
-        await self._mind_usage(said, self.brief.allowance)
-        if said.signal is Signal.FAILED:
-            self.failure = said.messages[-1].text
-        if said.signal is Signal.QUESTION:
-            self.question = said.messages[0].text
-        if said.signal is Signal.DONE and not self.is_done:
-            self.is_done = True
+        must_end = self.heard.must_end
+        said = self.heard.hear(frame.text, is_error=frame.fd == 2)
+        await self.around.writer.add(self.claim.run_id, said.messages, len(frame.text) + 1, session=said.session)
+        if self.heard.must_end and not must_end:
             await self._end_process()
-
-    async def _mind_usage(self, said: Said, allowance: Allowance) -> None:
-        """End a run that says it used more than was reserved for it."""
-        told = [usage for message in said.messages if (usage := used_by(message)) is not None]
-        if told and not self.overdrawn and not self.is_done:
-            self.overdrawn = overdrawn(allowance, tokens=told[-1].tokens, money=told[-1].money)
-            if self.overdrawn:
-                await self._end_process()
 
     async def stop(self, *, reason: str, by: Actor) -> None:
         """End the run on purpose: SIGTERM to all of it, SIGKILL after the grace. Safe to repeat."""
@@ -271,19 +247,20 @@ class Run:
             return
         if self.stop_wanted is not None:
             await self._stopped(self.stop_wanted[0])
-        elif self.is_ending and not self.is_done:
+        elif self.is_ending and not self.heard.is_done:
             await self._database(endings.shut_down)
-        elif self.is_done or (exit_.reason is ExitReason.EXITED and exit_.code == 0 and not self.failure):
+        elif self.heard.is_done or (_ended_well(exit_) and not self.heard.failure):
             await self._succeed(Exited("it said that it is done", exit_.code))
-        elif self.overdrawn:
-            told = f"It used {self.overdrawn} that were left for it of its trigger's budget."
+        elif self.heard.overdrawn:
+            told = f"It used {self.heard.overdrawn} that were left for it of its trigger's budget."
             await self._fail(Exited(told, exit_.code), is_final=True)
         else:
-            await self._fail(replace(exited, reason=self.failure or exited.reason), is_final=words.is_final(exit_))
+            failed = replace(exited, reason=self.heard.failure or exited.reason)
+            await self._fail(failed, is_final=words.is_final(exit_))
 
     async def _succeed(self, exited: Exited) -> None:
-        if self.question:
-            await self._database(endings.ask, exited=exited, question=self.question)
+        if self.heard.question:
+            await self._database(endings.ask, exited=exited, question=self.heard.question)
             return
         if not await self._database(endings.claim_done):
             return
@@ -307,7 +284,7 @@ class Run:
         await self.around.writer.add(self.claim.run_id, [Message(MessageKind.SYSTEM, exited.reason)], 0)
         await self.around.writer.drain(self.claim.run_id)
         # One that came to its end without a word of the session it was to go on with: that one is gone.
-        is_lost = exited.code is not None and not self.session
+        is_lost = exited.code is not None and not self.heard.session
         await self._database(endings.fail, exited=exited, is_final=is_final, is_session_lost=is_lost)
 
     async def _database(self, call: Callable[..., Value], **kwargs: object) -> Value:
@@ -315,6 +292,10 @@ class Run:
         return await around.threads.database(
             lambda: call(self.claim.run_id, owner=around.owner, now=around.clock(), **kwargs)
         )
+
+
+def _ended_well(exit_: Exit) -> bool:
+    return exit_.reason is ExitReason.EXITED and exit_.code == 0
 
 
 async def _quietly(sending: Awaitable[None]) -> None:
