@@ -1,5 +1,6 @@
 """A conversation made ready to draw: tool calls folded, output joined, what is still being written kept apart."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -11,6 +12,8 @@ SHOWN_MESSAGES = 200
 SHOWN_CHARACTERS = 8_000
 _CALLS = frozenset({MessageKind.TOOL_CALL, MessageKind.TOOL_RESULT})
 _LINES = frozenset({MessageKind.OUTPUT, MessageKind.ERROR_OUTPUT})
+_TELLING = ("command", "file_path", "path", "pattern", "query", "url")
+"""Of what a tool is given, that which says most, in this order."""
 _AT_WORK = frozenset({AgentStatus.STARTING, AgentStatus.RUNNING, AgentStatus.STOPPING})
 
 Shown = dict[str, Any]
@@ -79,6 +82,8 @@ def _speaker(message: AgentMessage, agent: Agent) -> dict[str, str]:
         return {"by": "gate", "name": MessageKind.GATE.label}
     if message.kind in _LINES | {MessageKind.USAGE}:
         return {"by": "agent", "name": f"{agent.profile.name}, {MessageKind(message.kind).label.lower()}"}
+    if message.data.get("is_thinking"):
+        return {"by": "agent", "name": f"{agent.profile.name}, thinking"}
     return {"by": "agent", "name": agent.profile.name}
 
 
@@ -112,8 +117,11 @@ def _tool(message: AgentMessage) -> str:
 
 def _argument(message: AgentMessage) -> str:
     given: Any = message.data.get("input")
-    if isinstance(given, Mapping) and len(given) == 1:
-        given = next(iter(given.values()))
+    if isinstance(given, Mapping) and given:
+        told = next((name for name in _TELLING if name in given), None) or (
+            next(iter(given)) if len(given) == 1 else None
+        )
+        given = given[told] if told is not None else json.dumps(given, ensure_ascii=False)
     if given is None:
         given = message.text if message.data.get("name") else ""
     return str(given)[:500]
