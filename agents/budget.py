@@ -158,9 +158,8 @@ _THIS = {BudgetWindow.DAY: "today", BudgetWindow.MONTH: "this month"}
 def shortage_words(room: BudgetRoom, unit: Unit) -> str:
     """Why a start waits for its budget: what is left, what it would reserve, and when the budget begins anew."""
     account = room.accounts[unit]
-    left = amount_words(unit, max(0, account.left or 0))
-    most = named(unit, account.most or 0)
-    told = f"of its trigger's budget of {most} {left} {'is' if left == '1' else 'are'} left {_THIS[room.window]}"
+    left = amount_words(unit, account.left) if account.left is not None and account.left > 0 else "none"
+    told = f"its trigger's budget of {named(unit, account.most or 0)} for {_THIS[room.window]} has {left} left"
     if account.held:
         told += f", {amount_words(unit, account.held)} held by runs at work"
     if account.per_run is not None:

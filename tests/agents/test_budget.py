@@ -94,19 +94,19 @@ def test_money_is_shown_with_as_many_decimals_as_it_has(amount: int, words: str)
 @pytest.mark.parametrize(
     ("unit", "account", "told"),
     [
-        (Unit.RUNS, Account(most=1, used=1), "of its trigger's budget of 1 run 0 are left this month"),
+        (Unit.RUNS, Account(most=1, used=1), "its trigger's budget of 1 run for this month has none left"),
         (
             Unit.TOKENS,
             Account(most=10_000, per_run=4_000, used=5_000, held=4_000),
             (
-                "of its trigger's budget of 10,000 tokens 1,000 are left this month, 4,000 held by runs at work; "
+                "its trigger's budget of 10,000 tokens for this month has 1,000 left, 4,000 held by runs at work; "
                 "a run may use 4,000 tokens"
             ),
         ),
         (
             Unit.MONEY,
             Account(most=5_000_000, used=7_000_000),
-            "of its trigger's budget of 5.00 0.00 are left this month",
+            "its trigger's budget of 5.00 for this month has none left",
         ),
     ],
 )

@@ -4,6 +4,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from agents.budget import BudgetBounds
 from agents.enums import BudgetWindow, Pool, StartStatus
@@ -67,7 +69,7 @@ def test_a_budget_of_runs_lets_so_many_begin_until_the_next_day(handler: Recordi
     told = waiting(third, now=now)
     assert told is not None
     assert told.reason == (
-        "of its trigger's budget of 2 runs 0 are left today, 1 held by runs at work; "
+        "its trigger's budget of 2 runs for today has none left, 1 held by runs at work; "
         "it begins anew on 2026-11-21 at 00:00 UTC; it is the next that it lets in"
     )
     tomorrow = datetime(2026, 11, 21, tzinfo=UTC)
@@ -226,21 +228,37 @@ def test_those_that_a_budget_keeps_back_say_how_many_go_first(handler: Recording
     assert told is not None
     assert told.position is None
     assert told.reason.endswith("; 2 that wait for it go first")
-    assert [one.reason.startswith("of its trigger's budget of 1 run 0 are left") for one in queue(now=now)] == [
-        True
-    ] * 3
+    reasons = [one.reason.partition(" left")[0] for one in queue(now=now)]
+    assert reasons == ["its trigger's budget of 1 run for today has none"] * 3
 
 
-def test_parked_behind_a_budget_ten_thousand_cost_as_much_as_none(
-    handler: RecordingHandler, now: datetime, django_assert_max_num_queries: Any
+def statements(now: datetime) -> int:
+    with CaptureQueriesContext(connection) as asked:
+        assert admission.admit(now=now) > 0
+    return len(asked)
+
+
+def test_budgets_cost_a_statement_for_all_and_none_where_nobody_has_one(
+    handler: RecordingHandler, now: datetime
 ) -> None:
-    budget(now, runs=1)
-    wish(*range(1, 30), now=now)
+    wish(*range(10), now=now)
+    without = statements(now)
+    assert not Limits.objects.get().has_budgets
+    budget(now, tokens=1_000, tokens_per_run=1)
+    budget(now, key="trigger:2", runs=3)
+    wish(*range(100, 105), now=now)
+    wish(*range(105, 110), now=now, concurrency_key="trigger:2")
+    parked = 2
+    # One reads the budgets, one writes what is reserved; two beyond the budget are parked, which is one pass.
+    with_them = statements(now)
+    assert StartRequest.objects.filter(status=StartStatus.PARKED).count() == parked
+    assert 2 <= with_them - without <= 4
+    budget(now, key="trigger:3", runs=1)
+    wish(*range(200, 230), now=now, concurrency_key="trigger:3")
     while admission.admit(now=now):
         pass
-    wish(100, now=now, concurrency_key="trigger:9")
-    with django_assert_max_num_queries(25):
-        assert admission.admit(now=now) == 1
+    wish(*range(300, 310), now=now)
+    assert statements(now) - without == 2, "those that are parked cost nothing"
 
 
 def test_a_run_may_use_what_was_reserved_less_what_those_before_it_used(

@@ -34,6 +34,7 @@ def usage(**said_: Any) -> Message:
 
 def reserve(agent: Agent, *, now: datetime | None = None, tokens: int) -> None:
     at = now or timezone.now()
+    assert agent.start_id is not None
     Reservation.objects.create(
         start_id=agent.start_id,
         key="trigger:1",

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.enums import Source
 from agents.enums import AgentStatus, RunStatus, StartStatus
-from agents.models import Agent, AgentRun, SlotHolder, StartRequest
+from agents.models import Agent, AgentRun, Reservation, SlotHolder, StartRequest
 from agents.services.runs import claim
 from dct_site.diagnosis.findings import Standing
 from dct_site.diagnosis.invariants import look_at_invariants
@@ -157,6 +157,18 @@ def no_slot() -> None:
     SlotHolder.objects.all().delete()
 
 
+def reservation_of_the_done() -> None:
+    execution = at_work()
+    Reservation.objects.create(
+        start=StartRequest.objects.get(subject_id=execution.pk, kind="execution"),
+        key="trigger:1",
+        day=NOON.date(),
+        runs=1,
+        taken_at=NOON,
+    )
+    StartRequest.objects.update(status=StartStatus.DONE)
+
+
 def two_in_turn() -> None:
     at_work()
     for subject in (1, 2):
@@ -190,6 +202,7 @@ BROKEN: list[tuple[Callable[[], None], str, float]] = [
     (slot_of_nobody, "orphan_slot", 0),
     (slot_of_the_dead, "orphan_slot", 60),
     (no_slot, "no_slot", 0),
+    (reservation_of_the_done, "orphan_reservation", 0),
     (two_in_turn, "two_in_turn", 0),
     (missing_directory, "missing_directory", 0),
 ]

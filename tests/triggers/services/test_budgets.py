@@ -105,7 +105,7 @@ def test_a_run_beyond_the_budget_waits_says_why_and_begins_when_a_larger_one_is_
     told = waiting(start, now=NOON)
     assert told is not None
     assert told.reason == (
-        "of its trigger's budget of 100 tokens 40 are left today, 60 held by runs at work; a run may use 60 tokens; "
+        "its trigger's budget of 100 tokens for today has 40 left, 60 held by runs at work; a run may use 60 tokens; "
         "it begins anew on 2026-11-21 at 00:00 UTC; it is the next that it lets in"
     )
     republished(trigger, limits={"budget_tokens": 120, "max_tokens_per_run": 60})

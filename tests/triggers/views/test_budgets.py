@@ -131,6 +131,6 @@ def test_a_run_that_waits_for_its_budget_says_so_in_the_queue_and_on_its_page(wo
     execution = make_execution(trigger=trigger, now=now)
     admission.admit(now=now)
     (waiting,) = client.get("/api/v1/status/").json()["queue"]
-    told = "of its trigger&#x27;s budget of 1 run 0 are left today"
+    told = "its trigger&#x27;s budget of 1 run for today has none left"
     assert waiting["reason"].startswith(told.replace("&#x27;", "'"))
     assert told in client.get(reverse("execution", args=[execution.pk])).content.decode()
