@@ -59,7 +59,7 @@ def the_reserved_share() -> Out:
     return patch.object(capacity.PoolRoom, "free_low", property(lambda room: room.free))
 
 
-def the_place_of_a_schedule() -> Out:
+def the_mark_of_a_schedule() -> Out:
     """With what stands behind it: the rows that are known, and the delivery's own key."""
     real = clock._incoming
 

@@ -125,15 +125,16 @@ class _Ahead:
             at, pk = now, 0
         soon = Q(next_at__gte=at, next_at__lte=now + AHEAD) & (Q(next_at__gt=at) | Q(pk__gt=pk))
         rows = Schedule.objects.filter(soon).order_by("next_at", "pk")[:AHEAD_AT_ONCE]
-        count = 0
+        found = _with_times(rows, None)
         with self._lock:
-            for due_at, step in _with_times(rows, None):
-                count += 1
-                self._upto = due_at, step.seen.schedule_id
+            for due_at, step in found:
+                pk = step.seen.schedule_id
+                self._upto = due_at, pk
+                self._steps.pop(pk, None)  # its place is behind the others
                 if len(step.fires) == 1 and not step.missed:
-                    self._steps[step.seen.schedule_id] = due_at, step
-        self._rests_to = now + RESTS_FOR if count < AHEAD_AT_ONCE else None
-        return count
+                    self._steps[pk] = due_at, step
+        self._rests_to = now + RESTS_FOR if len(found) < AHEAD_AT_ONCE else None
+        return len(found)
 
     def forget(self, steps: Collection[Step] | None) -> None:
         with self._lock:
@@ -168,15 +169,14 @@ def _with_times(rows: QuerySet[Schedule], now: datetime | None) -> list[tuple[da
         seen, settings = Seen(*row[: len(_SEEN)]), Settings(*row[len(_SEEN) : -2])
         anchor_at, next_at = row[-2:]
         at = now or next_at
-        if at is not None:
-            found.append((at, _step(seen, settings, anchor_at, rests[seen.schedule_id], at)))
+        found.append((at, _step(seen, settings, anchor_at, rests[seen.schedule_id], at)))
     return found
 
 
 def _calendars(schedule_ids: Collection[int]) -> Mapping[int, Sequence[SkipCalendar]]:
     found: defaultdict[int, list[SkipCalendar]] = defaultdict(list)
-    links: Any = Schedule.calendars.through.objects.filter(schedule__in=schedule_ids) if schedule_ids else ()
-    for link in links.select_related("skipcalendar") if schedule_ids else ():
+    links: Any = Schedule.calendars.through.objects.filter(schedule__in=schedule_ids)
+    for link in links.select_related("skipcalendar"):
         found[link.schedule_id].append(link.skipcalendar)
     return found
 

@@ -75,5 +75,5 @@ def _to(at: datetime) -> Any:
     return connection.ops.adapt_datetimefield_value(at)
 
 
-def _back(at: Any) -> datetime:
+def _back(at: datetime) -> datetime:
     return at if at.tzinfo is not None else at.replace(tzinfo=UTC)

@@ -11,11 +11,12 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.actor import Actor
 from accounts.models import Connection
+from dct_site.kernel import clock
 from tests.factories.accounts import make_user
 from tests.factories.schedules import make_calendar, make_schedule
 from tests.factories.triggers import NOON, after
 from triggers.models import Delivery, Schedule, ScheduleSlot
-from triggers.services import due, listeners, schedules
+from triggers.services import due, due_sql, listeners, schedules
 from triggers.services.clock import fire_due
 from triggers.services.due import look_ahead
 from triggers.sources.schedule.body import SlotBody
@@ -140,6 +141,20 @@ def test_what_was_changed_after_it_was_thought_out_counts(change: Callable[[Sche
         assert body().title == "Another"
 
 
+def test_one_that_is_gone_when_it_is_thought_out_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = make_schedule()
+    real = due_sql.seen_due
+
+    def gone_after(*given: Any) -> Any:
+        seen = real(*given)
+        Schedule.objects.all().delete()
+        return seen
+
+    monkeypatch.setattr(due_sql, "seen_due", gone_after)
+    assert fire_due(now=after(HOUR)) == 0
+    assert told(row) == []
+
+
 def test_what_is_looked_at_too_late_goes_by_its_policy() -> None:
     row = make_schedule(misfire="skip", grace_s=5)
     look_ahead(after(HOUR - 10))
@@ -178,7 +193,7 @@ def test_the_engines_own_clock_looks_ahead(monkeypatch: pytest.MonkeyPatch) -> N
     from dct_site.engine import work  # noqa: PLC0415 - it reads the settings of a process
 
     make_schedule()
-    monkeypatch.setattr(work.clock, "db_now", lambda _: after(HOUR - 10))
+    monkeypatch.setattr(clock, "db_now", lambda _: after(HOUR - 10))
     loop = next(one for one in work.engine_loops() if one.name == "clock")
     assert loop.work(NOON) == 0
     assert len(due._ahead._steps) == 1

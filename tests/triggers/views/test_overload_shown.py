@@ -61,7 +61,7 @@ def test_a_rung_says_since_when_why_and_what_it_holds_back(now: datetime) -> Non
     assert re.search(r"Low priority waits since (\d{4}-\d\d-\d\d )?\d\d:\d\d Because", page)
     assert f"Because {WHY}." in page
     assert told()["since"] == (now - timedelta(minutes=3)).isoformat().replace("+00:00", "Z")
-    assert "Polls slow down polls are slower Low priority waits priorities below 5 wait" in page
+    assert "Polls are slower Priorities below 5 wait Bulk work stops not yet" in page
     assert "Bulk work stops not yet The door is closed not yet" in page
     assert "so for 15 s: no delivery has waited for its answer for 15 s; fewer than 5,000 wait; more than" in page
     assert visitor().get(PART).content.decode().count('aria-current="step"') == 1
