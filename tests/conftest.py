@@ -129,6 +129,13 @@ def _missing() -> dict[str, str]:
     return missing
 
 
+def _turn(item: pytest.Item) -> int:
+    """What is done first: no worker is to begin with something long when the others have nothing left to take."""
+    if HERE / "e2e" in item.path.parents:
+        return 0  # together, so that one worker has them: they share installations that take seconds to start
+    return 1 if item.get_closest_marker("slow") else 2
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out, with a reason, what this machine cannot serve; drop what this pass is not about."""
     only = os.environ.get("DCT_TEST_ONLY", "")
@@ -142,8 +149,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=dropped)
         gone = set(dropped)
         items[:] = [item for item in items if item not in gone]
-    # Together at the head, which goes to one worker: they share installations that take seconds to start.
-    items.sort(key=lambda item: HERE / "e2e" not in item.path.parents)
+    items.sort(key=_turn)
     missing = _missing()
     for item in items:
         why = _why_not(item, missing)

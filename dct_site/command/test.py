@@ -33,6 +33,8 @@ SUMMARY = "run the tests; --all also installs and starts what they need, and fai
 PASSES_THROUGH = True
 NOTHING_COLLECTED = 5
 STOP_SECONDS = 15
+# One more than the cores that a small machine has: tests wait for browsers, servers and processes that they started.
+WORKERS = 3
 # Left out even with --all where the samples are not beside the checkout: they are too large to be part of it.
 MAY_BE_LEFT_OUT = frozenset({"shared_data"})
 
@@ -76,8 +78,8 @@ class Pass:
     left_out: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def run(self, report: Path) -> None:
-        """Run pytest on two processes and read back which tests ran, which were left out and pytest's own summary."""
-        argv = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "worksteal", *self.arguments]
+        """Run pytest on WORKERS processes; read back which tests ran, which were left out and pytest's own summary."""
+        argv = [sys.executable, "-m", "pytest", "-n", str(WORKERS), "--dist", "worksteal", *self.arguments]
         own = {"DCT_TEST_REPORT": str(report), "DCT_TEST_ROOT": str(report.with_suffix(""))}
         environment = {**os.environ, **self.environment, **own}
         # Compiled once, not by each worker and by every process that a test starts.

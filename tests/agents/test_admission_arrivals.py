@@ -15,7 +15,8 @@ from dct_site.kernel import moves
 from tests.agents.handlers import RecordingHandler
 from tests.factories.agents import set_limits
 
-pytestmark = pytest.mark.django_db
+# Committed as it goes: of what one long transaction leaves behind, PostgreSQL clears away nothing and walks over all.
+pytestmark = pytest.mark.django_db(transaction=True)
 ARRIVALS = 5_000
 HIGH = 8
 STEP = timedelta(seconds=300)

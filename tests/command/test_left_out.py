@@ -108,3 +108,22 @@ def test_what_is_unmeasured_is_not_traced_nor_are_its_threads_and_children(
     config.write_text(f"[run]\npatch = subprocess\nparallel = true\ndata_file = {tmp_path / 'data'}\n")
     told = run(tmp_path, "--cov", "--cov-report=", "--cov-config", str(config), *words, tests=MEASURED)
     assert told["summary"].startswith("4 passed")
+
+
+IN_TURN = """
+import os, pytest
+def told(name):
+    with open(os.environ["TOLD"], "a") as file:
+        file.write(name + "\\n")
+def test_short(): told("short")
+@pytest.mark.slow
+def test_long(): told("long")
+def test_short_too(): told("short")
+"""
+
+
+@pytest.mark.unmeasured
+def test_what_is_slow_begins_first(tmp_path: Path) -> None:
+    order = tmp_path / "order"
+    run(tmp_path, "-p", "no:randomly", tests=IN_TURN, DCT_TEST_SLOW="1", TOLD=str(order))
+    assert order.read_text().split() == ["long", "short", "short"]
