@@ -14,7 +14,7 @@ from django.urls import reverse
 from accounts.admin.base import RoleAdmin
 from accounts.models import FeatureToggle, Heartbeat, IdempotencyKey, OperationGrant, User
 from agents.enums import IntentKind, Pool
-from agents.models import AgentIntent, AgentRun, Limits, SlotHolder
+from agents.models import AgentIntent, AgentRun, Budget, Limits, Reservation, SlotHolder, Spending
 from deliverables.models import Check
 from tests.factories.world import World
 from triggers.models import (
@@ -71,6 +71,10 @@ def fill(world: World) -> None:
     AgentIntent.objects.create(agent=agent, kind=IntentKind.STOP, by="somebody", at=NOON)
     assert execution.start is not None
     SlotHolder.objects.create(pool=Pool.AGENTS, start=execution.start, taken_at=NOON)
+    key = f"trigger:{world.trigger.pk}"
+    Budget.objects.create(key=key, runs=1)
+    Reservation.objects.create(start=execution.start, key=key, day=NOON.date(), runs=1, taken_at=NOON)
+    Spending.objects.create(key=key, day=NOON.date(), runs=1)
     Check.objects.get_or_create(deliverable=world.deliverable, rule="exists", defaults={"expected": "a file"})
     Attempt.objects.create(execution=execution, number=1, started_at=NOON)
     Firing.objects.create(trigger=world.trigger, event=world.event, execution=execution)

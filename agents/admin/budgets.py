@@ -14,7 +14,7 @@ class BudgetAdmin(RoleAdmin):
     viewing = Operation.TRIAGE
     list_display = ("key", "window", "runs", "tokens", "money")
     list_filter = ("window",)
-    search_fields = ("key",)
+    search_fields = ("key__exact",)
     shown = ("key", "window", "runs", "tokens", "money", "tokens_per_run", "money_per_run")
     ordering = ("-id",)
 
@@ -26,7 +26,7 @@ class ReservationAdmin(RoleAdmin):
     viewing = Operation.TRIAGE
     list_display = ("key", "day", "start", "runs", "tokens", "money", "taken_at")
     list_select_related = ("start",)
-    search_fields = ("key",)
+    search_fields = ("key__exact",)
     numbers = ("id", "start_id")
     shown = ("key", "day", "start", "runs", "tokens", "money", "workspace_id", "taken_at")
     ordering = ("-id",)
@@ -38,6 +38,6 @@ class SpendingAdmin(RoleAdmin):
 
     viewing = Operation.TRIAGE
     list_display = ("key", "day", "runs", "tokens", "money")
-    search_fields = ("key",)
+    search_fields = ("key__exact",)
     shown = ("key", "day", "runs", "tokens", "money")
     ordering = ("-id",)
