@@ -2,6 +2,8 @@
 
 import argparse
 import secrets
+import signal
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -34,15 +36,12 @@ def main(args: argparse.Namespace) -> int:
         return 1
     seed = args.seed if args.seed is not None else secrets.randbelow(1_000_000)
     print(f"seed {seed}", flush=True)
-    with tempfile.TemporaryDirectory(prefix="dct-chaos-", ignore_cleanup_errors=True) as directory:
-        place = Place(Path(directory) / "data", args.database, args.broker)
-        try:
-            place.start_all()
-            place.employ()
-            told = _storm(place, seed, args.seconds)
-            found = _check(place, told, Path(directory) / "history", args.within)
-        finally:
-            place.cut_the_power()
+    # Who is told to end takes its demo along.
+    before = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    try:
+        found = _tried(args, seed)
+    finally:
+        signal.signal(signal.SIGTERM, before)
     failed = sum(bool(wrong) for _, wrong in found)
     for check, wrong in found:
         print(f"{'FAIL' if wrong else 'ok  '}  {check}")
@@ -50,6 +49,19 @@ def main(args: argparse.Namespace) -> int:
             print(f"      {sentence}")
     print(f"{len(found) - failed} passed, {failed} failed")
     return 1 if failed else 0
+
+
+def _tried(args: argparse.Namespace, seed: int) -> list[tuple[str, list[str]]]:
+    """Each check in words, and what is wrong by it."""
+    with tempfile.TemporaryDirectory(prefix="dct-chaos-", ignore_cleanup_errors=True) as directory:
+        place = Place(Path(directory) / "data", args.database, args.broker)
+        try:
+            place.start_all()
+            place.employ()
+            told = _storm(place, seed, args.seconds)
+            return _check(place, told, Path(directory) / "history", args.within)
+        finally:
+            place.cut_the_power()
 
 
 def _storm(place: Place, seed: int, seconds: float) -> list[history.Told]:

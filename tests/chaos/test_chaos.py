@@ -40,6 +40,20 @@ def test_roles_need_a_database(capsys: pytest.CaptureFixture[str]) -> None:
     assert "--broker needs --database" in capsys.readouterr().out
 
 
+def test_who_is_told_to_end_takes_its_demo_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    place = Mock(environment={})
+    place.start_all.side_effect = lambda: os.kill(os.getpid(), signal.SIGTERM)
+    monkeypatch.setattr(chaos, "Place", lambda *_: place)
+    before = signal.getsignal(signal.SIGTERM)
+    parser = argparse.ArgumentParser()
+    chaos.add_arguments(parser)
+    with pytest.raises(SystemExit) as ended:
+        chaos.main(parser.parse_args(["--seed", "2"]))
+    assert ended.value.code == 143
+    place.cut_the_power.assert_called_once()
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
 def a_nemesis(place: Path, parents: Callable[[], Sequence[int]] = list, **over: Any) -> Nemesis:
     given = {"trap": place / "trap", "clock": place / "clock", "say": lambda _: None, **over}
     return Nemesis(1, parents, place, **given)
