@@ -36,7 +36,7 @@ WALKS, STEPS = 8, 12
 
 def an_agent_has_one_live_run() -> None:
     """Promise 11: whatever code comes by."""
-    with _recording():
+    with recording():
         agent = admitted_agent(make_profile())
         first = running(agent, NOW)
     try:
@@ -50,7 +50,7 @@ def a_run_that_was_taken_over_writes_nothing_more() -> None:
     """Promise 11: a supervisor that was frozen wakes up behind its successor: neither a message nor an ending of its
     own counts, and it is told to let its process die.
     """
-    with _recording():
+    with recording():
         agent = admitted_agent(make_profile())
         old = running(agent, NOW)
         later = NOW + LEASE
@@ -74,7 +74,7 @@ def a_run_that_was_taken_over_writes_nothing_more() -> None:
 
 def a_lease_that_is_over_is_no_lease() -> None:
     """Promise 11: before anybody has taken the run over, too: its shim may be dead by then."""
-    with _recording():
+    with recording():
         old = running(admitted_agent(make_profile()), NOW)
     refused = store({old.pk: message("late")}, owner="me", now=NOW + LEASE, lease=LEASE)
     assert refused == {old.pk}, "a run whose lease is over went on writing"
@@ -139,7 +139,7 @@ def nothing_leads_out_of_an_end() -> None:
 
 
 @contextmanager
-def _recording() -> Iterator[None]:
+def recording() -> Iterator[None]:
     """Limits, and a handler that starts whatever is admitted."""
     set_limits()
     with patch.dict(starts._entries, {"test": RecordingHandler()}):

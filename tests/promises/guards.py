@@ -9,8 +9,20 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 
 from agents.models import AgentRun
-from tests.promises import attempts, bytes_and_time, firing, intake, limits, signatures, slots, taken_out, waiting
+from tests.promises import (
+    attempts,
+    bytes_and_time,
+    firing,
+    intake,
+    limits,
+    living,
+    signatures,
+    slots,
+    taken_out,
+    waiting,
+)
 from tests.promises import taken_out_of_limits as limits_out
+from tests.promises import taken_out_of_living as living_out
 from tests.promises import taken_out_of_work as work_out
 from tests.promises.keys import without
 from triggers.models import Delivery, Firing, ScheduleSlot, SeenChange
@@ -317,6 +329,29 @@ GUARDS = (
     Guard(
         22, "settings are judged before they are saved", slots.what_is_absurd_is_refused, limits_out.judging_schedules,
         "was (saved|not refused)",
+    ),
+    Guard(
+        34, "each hint is asked about by the rule of who may see", living.only_what_one_may_see_is_told,
+        living_out.the_rule_of_who_sees, "told of what is not theirs",
+    ),
+    Guard(
+        34, "an open socket is asked about again", living.who_is_signed_out_hears_no_more, living_out.asking_again,
+        "signed out went on listening",
+    ),
+    Guard(
+        34, "what is dropped is told as a gap", living.a_gap_is_told, living_out.telling_of_gaps, "was not told",
+    ),
+    Guard(
+        35, "a supervisor lets go of what runs", living.who_is_told_to_end_leaves_nothing_at_work,
+        living_out.ending_what_runs, "its agent was left running",
+    ),
+    Guard(
+        35, "a supervisor looks for the end before it claims", living.who_is_told_to_end_begins_nothing,
+        living_out.looking_for_the_end_first, "a run began after the end",
+    ),
+    Guard(
+        36, "what is held of a run goes with it", living.what_ran_leaves_nothing_behind, living_out.forgetting_runs,
+        "runs left something behind",
     ),
 )  # fmt: skip
 

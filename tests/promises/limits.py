@@ -32,7 +32,7 @@ SYSTEM = Actor.system("promises")
 
 def who_stops_answering_is_followed() -> None:
     """Promise 12: a run whose supervisor is gone ends with its lease, and its agent runs again."""
-    with _recording():
+    with recording():
         run = running(admitted_agent(make_profile()), NOW)
         reap(now=NOW + LEASE)
     assert Agent.objects.get().status == AgentStatus.PENDING, "a run that nobody answers for goes on for ever"
@@ -41,7 +41,7 @@ def who_stops_answering_is_followed() -> None:
 
 def who_answers_is_left_alone() -> None:
     """Promise 12: by its heartbeat, not by its age."""
-    with _recording():
+    with recording():
         run, at = running(admitted_agent(make_profile()), NOW), NOW
         for _ in range(20):
             at += LEASE / 2
@@ -62,7 +62,7 @@ def what_is_past_its_deadline_ends() -> None:
 
 def what_always_fails_is_given_up() -> None:
     """Promise 13: so many attempts, each later than the one before, and then an end that people see."""
-    with _recording():
+    with recording():
         agent = admitted_agent(make_profile(max_attempts=3))
         at, attempts, pauses = NOW, 0, []
         while agent.status != AgentStatus.FAILED and attempts < 5:
@@ -93,7 +93,7 @@ def what_is_paused_starts_nothing() -> None:
 def so_many_run_and_not_one_more() -> None:
     """Promise 16: at every instant of arrivals, ends and lowered limits in any order."""
     choice = random.Random(16)
-    with _recording():
+    with recording():
         set_limits(max_agents=3)
         most, subjects = 3, iter(range(1, 1_000))
         for step in range(60):
@@ -114,7 +114,7 @@ def so_many_run_and_not_one_more() -> None:
 
 def a_higher_priority_goes_first() -> None:
     """Promise 17: whatever has waited there of the low class, and however long."""
-    with _recording() as handler:
+    with recording() as handler:
         set_limits(max_agents=1, ageing_s=300, reserved_from_priority=8)
         make_start(1, priority=7, now=NOW)
         make_start(2, priority=8, now=NOW + HOUR)
@@ -124,7 +124,7 @@ def a_higher_priority_goes_first() -> None:
 
 def who_waits_is_not_starved_by_the_next_level() -> None:
     """Promise 17: waiting raises a priority, by two at most."""
-    with _recording() as handler:
+    with recording() as handler:
         set_limits(max_agents=1, ageing_s=300)
         make_start(1, priority=4, now=NOW)
         make_start(2, priority=5, now=NOW + HOUR)
@@ -134,7 +134,7 @@ def who_waits_is_not_starved_by_the_next_level() -> None:
 
 def the_reserved_share_is_for_the_high_class() -> None:
     """Promise 17."""
-    with _recording() as handler:
+    with recording() as handler:
         set_limits(max_agents=4, reserved_percent=25, reserved_from_priority=8, ageing_s=300)
         for subject in range(1, 6):
             make_start(subject, priority=7, now=NOW)
@@ -146,7 +146,7 @@ def the_reserved_share_is_for_the_high_class() -> None:
 
 
 @contextmanager
-def _recording() -> Iterator[RecordingHandler]:
+def recording() -> Iterator[RecordingHandler]:
     """Limits, and a handler that starts whatever is admitted."""
     set_limits()
     handler = RecordingHandler()

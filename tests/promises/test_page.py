@@ -19,8 +19,8 @@ def test_each_promise_names_its_guards_and_no_other() -> None:
     assert told == known
 
 
-def test_every_promise_of_intake_firing_limits_and_the_clock_has_a_guard() -> None:
-    assert {*range(1, 23)} <= {guard.promise for guard in GUARDS}
+def test_every_promise_of_intake_firing_limits_the_clock_and_of_ends_has_a_guard() -> None:
+    assert {*range(1, 23), 34, 35, 36} <= {guard.promise for guard in GUARDS}
 
 
 def test_each_test_that_it_names_is_there() -> None:
