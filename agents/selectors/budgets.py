@@ -9,7 +9,7 @@ from django.db.models import Sum
 
 from agents.budget import Account, BudgetRoom, Unit, amount_words, begins_on, ends_at, named
 from agents.enums import BudgetWindow
-from agents.models import AgentRun, Reservation
+from agents.models import Agent, AgentRun, Reservation
 
 _SUMS = """
     SELECT b.key, b.runs, b.tokens, b.money, b.tokens_per_run, b.money_per_run, b."window",
@@ -81,6 +81,13 @@ def allowance_of(run: AgentRun) -> Allowance:
         tokens=None if reserved.tokens is None else reserved.tokens - (used["tokens"] or 0),
         money=None if reserved.money is None else reserved.money - (used["money"] or 0),
     )
+
+
+def used_words(agent: Agent) -> str:
+    """What all runs of an agent say that they used ("19,000 tokens, 0.15"); empty where they say nothing."""
+    used = AgentRun.objects.filter(agent=agent).aggregate(tokens=Sum("tokens"), money=Sum("money"))
+    amounts = ((Unit.TOKENS, used["tokens"]), (Unit.MONEY, used["money"]))
+    return ", ".join(named(unit, amount) for unit, amount in amounts if amount is not None)
 
 
 def overdrawn(allowance: Allowance, *, tokens: int | None, money: int | None) -> str:

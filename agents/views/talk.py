@@ -25,7 +25,7 @@ def talk_of(agent: Agent, messages: Sequence[AgentMessage]) -> Shown:
     A group at the end that may still grow is ``streaming`` while the agent is at work, so that it is drawn anew until
     it is whole; ``last_id`` is the number of the last message before it.
     """
-    groups = list(_grouped(messages))
+    groups = _without_what_is_overtaken(list(_grouped(messages)))
     streaming = None
     if groups and agent.status in _AT_WORK and _may_grow(groups[-1]):
         streaming = {**_shown(groups.pop(), agent), "streaming": True}
@@ -48,6 +48,19 @@ def _grouped(messages: Sequence[AgentMessage]) -> Iterator[list[AgentMessage]]:
         group.append(message)
     if group:
         yield group
+
+
+def _without_what_is_overtaken(groups: Sequence[list[AgentMessage]]) -> list[list[AgentMessage]]:
+    """What a run had used by then, while it went on: only its last word on it is shown."""
+    return [
+        group
+        for group, following in zip(groups, [*groups[1:], None], strict=True)
+        if group[0].kind != MessageKind.USAGE or following is None or not _goes_on(group[-1], following[0])
+    ]
+
+
+def _goes_on(before: AgentMessage, message: AgentMessage) -> bool:
+    return message.run_id == before.run_id and message.kind not in {MessageKind.GATE, MessageKind.INSTRUCTION}
 
 
 def _belongs(before: AgentMessage, message: AgentMessage) -> bool:

@@ -11,6 +11,7 @@ from agents.enums import AgentStatus, MessageKind
 from agents.models import Agent, AgentMessage, AgentRun, Reservation
 from agents.runtimes import CannotRun, Message
 from agents.runtimes.lines import parse_line
+from agents.selectors.budgets import used_words
 from agents.services import briefing
 from agents.services.batches import Batch, store
 from agents.views.talk import talk_of
@@ -139,3 +140,20 @@ def test_a_run_that_keeps_within_what_was_reserved_is_left_alone() -> None:
     run = AgentRun.objects.get()
     agent.refresh_from_db()
     assert (agent.status, run.tokens, run.began_at is not None) == (AgentStatus.COMPLETED, 10, True)
+
+
+def test_what_all_runs_used_is_told_together(now: datetime) -> None:
+    agent = admitted_agent(make_profile())
+    assert used_words(agent) == ""
+    for epoch, (tokens, money) in enumerate(((1200, 500_000), (34, None)), 7):
+        AgentRun.objects.create(
+            agent=agent,
+            epoch=epoch,
+            status="ended",
+            owner="me",
+            lease_until=now,
+            started_at=now,
+            tokens=tokens,
+            money=money,
+        )
+    assert used_words(agent) == "1,234 tokens, 0.50"

@@ -54,8 +54,18 @@ class UtilisationSerializer(serializers.Serializer[Any]):
     parts = PartSerializer(many=True)
 
 
-class AccountSerializer(serializers.Serializer[Any]):
-    """One unit of a budget. ``most`` and ``per_run`` are null where there is no bound; ``held`` is what runs at work
+class CountSerializer(serializers.Serializer[Any]):
+    """Runs or tokens of a budget, as ``MoneySerializer``."""
+
+    most = serializers.IntegerField(allow_null=True)
+    per_run = serializers.IntegerField(allow_null=True)
+    used = serializers.IntegerField()
+    held = serializers.IntegerField()
+    left = serializers.IntegerField(allow_null=True)
+
+
+class MoneySerializer(serializers.Serializer[Any]):
+    """The money of a budget. ``most`` and ``per_run`` are null where there is no bound; ``held`` is what runs at work
     may still use; ``left`` is below 0 where the budget was lowered. Money in units of your currency.
     """
 
@@ -71,9 +81,9 @@ class BudgetSerializer(serializers.Serializer[Any]):
 
     window = serializers.ChoiceField(choices=BudgetWindow.choices, allow_null=True)
     ends_at = serializers.DateTimeField(allow_null=True, help_text="When it begins anew.")
-    runs = AccountSerializer(allow_null=True)
-    tokens = AccountSerializer(allow_null=True)
-    money = AccountSerializer(allow_null=True)
+    runs = CountSerializer(allow_null=True)
+    tokens = CountSerializer(allow_null=True)
+    money = MoneySerializer(allow_null=True)
 
 
 def budget_json(room: BudgetRoom | None) -> dict[str, Any]:
@@ -85,6 +95,7 @@ def budget_json(room: BudgetRoom | None) -> dict[str, Any]:
 
 
 def _account(unit: Unit, account: Account) -> dict[str, Any]:
-    scale = MILLIONTHS if unit is Unit.MONEY else 1
     amounts = {name: getattr(account, name) for name in ("most", "per_run", "used", "held", "left")}
-    return {name: None if amount is None else amount / scale for name, amount in amounts.items()}
+    if unit is not Unit.MONEY:
+        return amounts
+    return {name: None if amount is None else amount / MILLIONTHS for name, amount in amounts.items()}

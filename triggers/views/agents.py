@@ -20,6 +20,7 @@ from accounts.views.lists import ListPage
 from agents.enums import AgentStatus, RunStatus, RuntimeKind, WaitsFor
 from agents.models import Agent, AgentMessage, AgentRun, ObsoleteAgentRecord
 from agents.selectors.agents import agents_visible_to, messages_of
+from agents.selectors.budgets import used_words
 from agents.services import intents
 from agents.views.talk import SHOWN_MESSAGES, is_open, talk_of
 from triggers.enums import Attention
@@ -248,6 +249,8 @@ def _facts(agent: Agent) -> list[dict[str, str]]:
     ]
     if agent.profile.model:
         facts.insert(0, {"name": "Model", "words": agent.profile.model})
+    if used := used_words(agent):
+        facts.append({"name": "Used", "words": used})
     return facts
 
 

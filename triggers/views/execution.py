@@ -8,6 +8,7 @@ from django.urls import reverse
 from accounts.operations import Operation
 from accounts.views.base import PageView
 from agents.models import Agent
+from agents.selectors.budgets import used_words
 from dct_site.templatetags.spans import duration_words
 from triggers.enums import Attention, ExecutionStatus, FiringRole, Origin
 from triggers.models import Attempt, Decision, Execution
@@ -133,6 +134,8 @@ class ExecutionPage(PageView):
             facts.append({"name": "Template", "words": str(row.workspace.template)})
         if agent is not None:
             facts.append({"name": "Profile", "words": agent.profile.name})
+            if used := used_words(agent):
+                facts.append({"name": "Used", "words": used})
             facts.append({"name": "Sent back", "words": f"{agent.rounds} of {agent.profile.max_rounds} times"})
         return facts
 

@@ -69,6 +69,12 @@ class _Listener:
         return as_it_came(line)
 
     def _blocks(self, message: Mapping[str, Any]) -> Iterator[Message]:
+        # It comes once for each of its blocks, with the same usage. Told after them, that stood between a call and its
+        # result.
+        number = text_in(message, "id")
+        if number != self._counted:
+            self._counted = number
+            yield from self._tokens.add(_tokens(object_in(message, "usage")))
         for block in objects_in(message, "content"):
             kind = block.get("type")
             if kind == "tool_use":
@@ -77,11 +83,6 @@ class _Listener:
                 yield said(text_in(block, "thinking"), is_thinking=True)
             elif text := text_in(block, "text"):
                 yield said(text)
-        # A message comes once for each of its blocks, with the same usage.
-        number = text_in(message, "id")
-        if number != self._counted:
-            self._counted = number
-            yield from self._tokens.add(_tokens(object_in(message, "usage")))
 
 
 def _results(message: Mapping[str, Any]) -> Iterator[Message]:

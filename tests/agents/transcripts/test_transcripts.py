@@ -38,18 +38,18 @@ def test_a_session_of_claude_code() -> None:
     found = heard("claude_code", SESSIONS["claude_code"])
     assert [(message.kind, message.text) for said in found for message in said.messages] == [
         (K.SYSTEM, "Claude Code began with claude-sonnet-5."),
-        (K.TEXT, "First the instructions."),
         (K.USAGE, "Used so far: 8,100 tokens"),
+        (K.TEXT, "First the instructions."),
         (K.TEXT, "I read the instructions."),
         (K.TOOL_CALL, "Read"),
         (K.TOOL_RESULT, "# Retry on 503"),
-        (K.TOOL_CALL, "Bash"),
         (K.USAGE, "Used so far: 16,200 tokens"),
+        (K.TOOL_CALL, "Bash"),
         (K.TOOL_RESULT, "exit 1"),
         (K.TEXT, "Done."),
         (K.USAGE, "Used so far: 8,113 tokens, 0.0731"),
     ]
-    assert found[1].messages[0].data == {"is_thinking": True}
+    assert found[1].messages[1].data == {"is_thinking": True}
     assert found[3].messages[0].data == {"name": "Read", "input": {"file_path": "../context/item.md"}}
     assert found[6].messages[0].data == {"is_error": True}
     assert found[-1].messages[0].data == {"tokens": 8_113, "money": 73_100}

@@ -39,3 +39,40 @@ def test_of_what_a_tool_is_given_that_is_shown_which_says_most(given: Any, argum
 def test_thinking_is_no_answer() -> None:
     assert drawn(MessageKind.TEXT, "Hm.", is_thinking=True)["name"] == "Coder, thinking"
     assert drawn(MessageKind.TEXT, "So.")["name"] == "Coder"
+
+
+def test_of_what_a_run_used_only_its_last_word_is_drawn() -> None:
+    agent = Agent(profile=AgentProfile(name="Coder"), status=AgentStatus.COMPLETED)
+    said = [
+        (1, MessageKind.USAGE, "1 token"),
+        (1, MessageKind.TEXT, "At work."),
+        (1, MessageKind.USAGE, "2 tokens"),
+        (1, MessageKind.GATE, "Not done yet."),
+        (2, MessageKind.USAGE, "3 tokens"),
+        (2, MessageKind.TEXT, "Again."),
+        (2, MessageKind.USAGE, "4 tokens"),
+    ]
+    rows = [
+        AgentMessage(seq=seq, run_id=run, kind=kind, text=text, at=NOON)
+        for seq, (run, kind, text) in enumerate(said, 1)
+    ]
+    drawn_ = talk_of(agent, rows)
+    assert [one["text"] for one in drawn_["messages"]] == [
+        "At work.",
+        "2 tokens",
+        "Not done yet.",
+        "Again.",
+        "4 tokens",
+    ]
+    assert drawn_["last_id"] == 7
+
+
+def test_what_a_run_used_so_far_is_drawn_anew_while_it_works() -> None:
+    agent = Agent(profile=AgentProfile(name="Coder"), status=AgentStatus.RUNNING)
+    rows = [
+        AgentMessage(seq=seq, run_id=1, kind=kind, text=str(seq), at=NOON)
+        for seq, kind in enumerate((MessageKind.TEXT, MessageKind.USAGE, MessageKind.TEXT, MessageKind.USAGE), 1)
+    ]
+    first, later = talk_of(agent, rows[:2]), talk_of(agent, rows)
+    assert (first["streaming"]["text"], first["last_id"]) == ("2", 1)
+    assert ([one["text"] for one in later["messages"]], later["streaming"]["text"]) == (["1", "3"], "4")
