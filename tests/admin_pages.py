@@ -14,9 +14,9 @@ from django.urls import reverse
 from accounts.admin.base import RoleAdmin
 from accounts.models import FeatureToggle, Heartbeat, IdempotencyKey, OperationGrant, User
 from agents.enums import IntentKind, Pool
-from agents.models import AgentIntent, AgentRun, Budget, Limits, Reservation, SlotHolder, Spending
+from agents.models import AgentIntent, AgentRun, Budget, CommandSecret, Limits, Reservation, SlotHolder, Spending
 from deliverables.models import Check
-from tests.factories.world import World
+from tests.factories.world import SECRET, World
 from triggers.models import (
     Attempt,
     DeliveryDuplicates,
@@ -71,6 +71,7 @@ def fill(world: World) -> None:
     AgentIntent.objects.create(agent=agent, kind=IntentKind.STOP, by="somebody", at=NOON)
     assert execution.start is not None
     SlotHolder.objects.create(pool=Pool.AGENTS, start=execution.start, taken_at=NOON)
+    CommandSecret.objects.create(command=world.command, name="API_KEY", value=SECRET, updated_at=NOON)
     key = f"trigger:{world.trigger.pk}"
     Budget.objects.create(key=key, runs=1)
     Reservation.objects.create(start=execution.start, key=key, day=NOON.date(), runs=1, taken_at=NOON)

@@ -16,7 +16,7 @@ from accounts.admin.acts import Do, act
 from accounts.admin.base import RoleAdmin, person
 from accounts.admin.forms import ServiceForm, secret_field
 from accounts.operations import Operation
-from agents.models import AgentProfile, RuntimeCommand
+from agents.models import AgentProfile, CommandSecret, RuntimeCommand
 from agents.ready import READY
 from agents.runtimes import runtimes
 from agents.services import commands, profiles
@@ -152,3 +152,17 @@ class RuntimeCommandAdmin(RoleAdmin):
     def secret_names(self, row: RuntimeCommand) -> str:
         """Which there are."""
         return ", ".join(row.secrets.values_list("name", flat=True)) or "none"
+
+
+@admin.register(CommandSecret)
+class CommandSecretAdmin(RoleAdmin):
+    """Which secrets there are; a new one is written on its program's page."""
+
+    viewing = _REGISTER
+    list_display = ("name", "command", "updated_at")
+    list_select_related = ("command",)
+    numbers = ("id", "command_id")
+    shown = ("command", "name", "updated_at")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[CommandSecret]:
+        return super().get_queryset(request).defer("value")

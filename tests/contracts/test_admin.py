@@ -29,6 +29,7 @@ HISTORY = {
     "agents.AgentMessage",
     "agents.AgentRun",
     "agents.Budget",
+    "agents.CommandSecret",
     "agents.ObsoleteAgentRecord",
     "agents.Reservation",
     "agents.SlotHolder",

@@ -62,7 +62,7 @@ class Pacing:
 
     def written(self) -> WrittenPacing:
         """For a cursor."""
-        cooling = nlargest(MOST_COOLING, ((item_id, _written(at)) for item_id, at in self.cooling.items()), key=_second)
+        cooling = nlargest(MOST_COOLING, ([item_id, _written(at)] for item_id, at in self.cooling.items()), key=_second)
         resumed_at = self.resumed_at.isoformat() if self.resumed_at is not None else None
         return [cooling, resumed_at, [_written(at) for at in self.fired], self.gatherings.written()]
 
