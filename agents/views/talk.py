@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from agents.enums import AGENT_MOVES, AgentStatus, MessageKind
@@ -52,11 +53,12 @@ def _grouped(messages: Sequence[AgentMessage]) -> Iterator[list[AgentMessage]]:
 
 def _without_what_is_overtaken(groups: Sequence[list[AgentMessage]]) -> list[list[AgentMessage]]:
     """What a run had used by then, while it went on: only its last word on it is shown."""
-    return [
+    kept = [
         group
-        for group, following in zip(groups, [*groups[1:], None], strict=True)
-        if group[0].kind != MessageKind.USAGE or following is None or not _goes_on(group[-1], following[0])
+        for group, following in pairwise(groups)
+        if group[0].kind != MessageKind.USAGE or not _goes_on(group[-1], following[0])
     ]
+    return [*kept, *groups[-1:]]
 
 
 def _goes_on(before: AgentMessage, message: AgentMessage) -> bool:

@@ -76,3 +76,8 @@ def test_what_a_run_used_so_far_is_drawn_anew_while_it_works() -> None:
     first, later = talk_of(agent, rows[:2]), talk_of(agent, rows)
     assert (first["streaming"]["text"], first["last_id"]) == ("2", 1)
     assert ([one["text"] for one in later["messages"]], later["streaming"]["text"]) == (["1", "3"], "4")
+
+
+def test_where_nothing_is_new_nothing_is_drawn() -> None:
+    agent = Agent(profile=AgentProfile(name="Coder"), status=AgentStatus.RUNNING)
+    assert talk_of(agent, []) == {"messages": [], "streaming": None, "last_id": 0}
