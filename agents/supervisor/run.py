@@ -249,7 +249,7 @@ class Run:
             await self._stopped(self.stop_wanted[0])
         elif self.is_ending and not self.heard.is_done:
             await self._database(endings.shut_down)
-        elif self.heard.is_done or (_ended_well(exit_) and not self.heard.failure):
+        elif self.heard.is_done or (words.ended_well(exit_) and not self.heard.failure):
             await self._succeed(Exited("it said that it is done", exit_.code))
         elif self.heard.overdrawn:
             told = f"It used {self.heard.overdrawn} that were left for it of its trigger's budget."
@@ -292,10 +292,6 @@ class Run:
         return await around.threads.database(
             lambda: call(self.claim.run_id, owner=around.owner, now=around.clock(), **kwargs)
         )
-
-
-def _ended_well(exit_: Exit) -> bool:
-    return exit_.reason is ExitReason.EXITED and exit_.code == 0
 
 
 async def _quietly(sending: Awaitable[None]) -> None:

@@ -26,6 +26,11 @@ def why_it_ended(exit_: Exit) -> str:
     return f"The program ended with code {exit_.code}."
 
 
+def ended_well(exit_: Exit) -> bool:
+    """Whether it came to its own end and says with its code that all is well."""
+    return exit_.reason is ExitReason.EXITED and exit_.code == 0
+
+
 def is_final(exit_: Exit) -> bool:
     """Whether it would end the same way again."""
     return exit_.reason in _FINAL

@@ -17,8 +17,9 @@ from dct_site.kernel.statuswords import source_icon_name, status_word
 from dct_site.templatetags.editing import editable_leaf, editable_tree, marks
 from dct_site.templatetags.pretty import pretty_html
 from dct_site.templatetags.spans import ago_words, bytes_words, duration_words
-from dct_site.templatetags.trails import ICONS, SMALL_CLASS, TONES, LegState, leg_span, spoken_trail
+from dct_site.templatetags.trails import ICONS, SMALL_CLASS, TONES, leg_span, spoken_trail
 from dct_site.templatetags.trees import Shown, shown_tree, shown_values
+from triggers.selectors.trail import LegState
 
 register = template.Library()
 

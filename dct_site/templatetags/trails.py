@@ -1,23 +1,10 @@
 """The trail in numbers: which leg is how wide, and what a screen reader says about the small picture."""
 
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
 from math import log10
 from typing import Any
 
-LEG_NAMES = ("Noticed", "Decided", "Waited", "Prepared", "Agent at work", "Proven")
-
-
-class LegState(StrEnum):
-    """Where one leg of the trail stands."""
-
-    DONE = "done"
-    LIVE = "live"
-    WAIT = "wait"
-    PERSON = "person"
-    FAILED = "failed"
-    TODO = "todo"
-
+from triggers.selectors.trail import LegState
 
 TONES: Mapping[str, str] = {
     LegState.DONE: "good",
