@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import migrations
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.backends.ddl_references import Statement
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 
@@ -58,3 +59,38 @@ class AddIndexBesideWork(migrations.AddIndex):
         model = to_state.apps.get_model(app_label, self.model_name)
         if self.allow_migrate_model(schema_editor.connection.alias, model):
             schema_editor.add_index(model, self.index, concurrently=True)  # type: ignore[call-arg]
+
+
+class DropKeyIndex(migrations.AlterField):
+    """Takes away the index that Django gives a foreign key, where another index begins with the same column.
+
+    The index alone goes: an AlterField would write the whole table anew on SQLite.
+    """
+
+    def database_forwards(
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: Any,
+        to_state: Any,  # noqa: ARG002 - Django's signature
+    ) -> None:
+        for statement in self._made_by(app_label, schema_editor, from_state):
+            schema_editor.execute(f"DROP INDEX IF EXISTS {statement.parts['name']}")
+
+    def database_backwards(
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: Any,  # noqa: ARG002 - Django's signature
+        to_state: Any,
+    ) -> None:
+        for statement in self._made_by(app_label, schema_editor, to_state):
+            schema_editor.execute(statement)
+
+    def _made_by(self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, state: Any) -> list[Statement]:
+        """What makes the index, in a state that has it."""
+        model = state.apps.get_model(app_label, self.model_name)
+        if not self.allow_migrate_model(schema_editor.connection.alias, model):
+            return []
+        made: list[Statement] = schema_editor._field_indexes_sql(model, model._meta.get_field(self.name))  # type: ignore[attr-defined]
+        return made

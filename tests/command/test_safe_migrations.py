@@ -1,14 +1,16 @@
 """A migration that old code could not live beside, or that locks a table for long, is refused unless it says why."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
+from django.apps import apps
 from django.db import connection, migrations, models
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 
 from dct_site.command.safe_migrations import BASELINE, LIFTED, problems_of
-from dct_site.kernel.migration_marks import AddIndexBesideWork, ContractStep, Mark, ShortLock
+from dct_site.kernel.migration_marks import AddIndexBesideWork, ContractStep, DropKeyIndex, Mark, ShortLock
 
 WHY = "No release since 1.4 reads or writes it; it was replaced by another."
 REMOVED: dict[str, list[str]] = {
@@ -97,3 +99,59 @@ def test_an_index_is_built_beside_work_where_the_database_can() -> None:
         Migration("beside", "triggers").apply(ProjectState(), editor, collect_sql=True)
     (made,) = [text for text in map(str, editor.collected_sql) if "thing_at" in text and "INDEX" in text]
     assert ("CONCURRENTLY" in made) is (connection.vendor == "postgresql")
+
+
+@pytest.mark.two_ways
+@pytest.mark.django_db(transaction=True)
+def test_a_key_loses_its_own_index_alone_and_gets_it_back() -> None:
+    key = models.ForeignKey("triggers.Thing", models.CASCADE, null=True)
+    bare = models.ForeignKey("triggers.Thing", models.CASCADE, null=True, db_index=False)
+    drop = DropKeyIndex("thing", "parent", bare)
+    without = ProjectState()
+    fields: list[tuple[str, models.Field[Any, Any]]] = [("id", models.BigAutoField(primary_key=True)), ("parent", key)]
+    create = migrations.CreateModel("Thing", fields)
+    made = without.clone()
+    create.state_forwards("triggers", made)
+    done = made.clone()
+    drop.state_forwards("triggers", done)
+    with connection.schema_editor() as editor:
+        create.database_forwards("triggers", editor, without, made)
+    before = indexes_of("triggers_thing")
+    try:
+        with connection.schema_editor() as editor:
+            drop.database_forwards("triggers", editor, made, done)
+        assert indexes_of("triggers_thing") == set()
+        with connection.schema_editor() as editor:
+            drop.database_backwards("triggers", editor, done, made)
+        assert indexes_of("triggers_thing") == before != set()
+    finally:
+        with connection.schema_editor() as editor:
+            create.database_backwards("triggers", editor, made, without)
+
+
+def indexes_of(table: str) -> set[str]:
+    with connection.cursor() as cursor:
+        found = connection.introspection.get_constraints(cursor, table)
+    return {name for name, one in found.items() if one["index"] and not one["unique"]}
+
+
+@pytest.mark.two_ways
+@pytest.mark.django_db
+def test_a_key_without_an_index_of_its_own_begins_another() -> None:
+    keys = [
+        (model, field)
+        for model in apps.get_models()
+        for field in model._meta.concrete_fields
+        if field.many_to_one and not getattr(field, "db_index", True)
+    ]
+    assert len(keys) >= 12
+    editor: Any = connection.SchemaEditorClass(connection)
+    for model, field in keys:
+        whole = [
+            one.fields[0].removeprefix("-")
+            for one in (*model._meta.indexes, *model._meta.constraints)
+            if isinstance(one, models.Index | models.UniqueConstraint) and one.fields and one.condition is None
+        ]
+        assert field.name in whole, f"{field} is looked up, or deleted by, without an index"
+        own = editor._create_index_name(model._meta.db_table, [field.column])
+        assert own not in indexes_of(model._meta.db_table)

@@ -17,8 +17,8 @@ class Decision(models.Model):
     From ``purged_at`` on the outcome stands without its reasons (``because``, ``facts``, ``detail``).
     """
 
-    event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="decisions")
-    trigger = models.ForeignKey(Trigger, on_delete=models.CASCADE, related_name="decisions")
+    event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="decisions", db_index=False)
+    trigger = models.ForeignKey(Trigger, on_delete=models.CASCADE, related_name="decisions", db_index=False)
     revision = models.ForeignKey(TriggerRevision, on_delete=models.PROTECT, related_name="+")
     outcome = models.CharField(max_length=12, choices=Outcome)
     suppressed_by = models.CharField(max_length=20, choices=Suppression, blank=True)
@@ -58,7 +58,7 @@ class Firing(models.Model):
     ``item_id`` and ``accepted_at`` are the event's, for cooldowns of an item.
     """
 
-    trigger = models.ForeignKey(Trigger, on_delete=models.CASCADE, related_name="firings")
+    trigger = models.ForeignKey(Trigger, on_delete=models.CASCADE, related_name="firings", db_index=False)
     event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="firings")
     execution = models.ForeignKey("Execution", on_delete=models.CASCADE, related_name="firings")
     role = models.CharField(max_length=10, choices=FiringRole, default=FiringRole.PRIMARY)

@@ -24,8 +24,8 @@ class Event(models.Model):
     """
 
     delivery_id = models.BigIntegerField(null=True)
-    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="events")
-    item = models.ForeignKey(ContextItem, on_delete=models.SET_NULL, null=True, related_name="events")
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="events", db_index=False)
+    item = models.ForeignKey(ContextItem, on_delete=models.SET_NULL, null=True, related_name="events", db_index=False)
     external_id = models.CharField(max_length=300)
     source = models.CharField(max_length=20)
     type = models.CharField(max_length=100)

@@ -21,7 +21,7 @@ class Execution(models.Model):
 
     MOVES: ClassVar[Machine] = EXECUTION_MOVES
 
-    trigger = models.ForeignKey(Trigger, on_delete=models.PROTECT, related_name="executions")
+    trigger = models.ForeignKey(Trigger, on_delete=models.PROTECT, related_name="executions", db_index=False)
     revision = models.ForeignKey(TriggerRevision, on_delete=models.PROTECT, related_name="+")
     event = models.ForeignKey(Event, on_delete=models.PROTECT, related_name="executions")
     event_count = models.PositiveIntegerField(default=1, db_default=1)
@@ -96,7 +96,7 @@ class Execution(models.Model):
 class ExecutionStep(models.Model):
     """One step of an execution; each is idempotent and may be run again after a crash."""
 
-    execution = models.ForeignKey(Execution, on_delete=models.CASCADE, related_name="steps")
+    execution = models.ForeignKey(Execution, on_delete=models.CASCADE, related_name="steps", db_index=False)
     name = models.CharField(max_length=10, choices=StepName)
     position = models.PositiveSmallIntegerField()
     status = models.CharField(max_length=10, choices=StepStatus, default=StepStatus.PENDING)
@@ -115,7 +115,7 @@ class ExecutionStep(models.Model):
 class Attempt(models.Model):
     """One try at an execution, from its admission to its end."""
 
-    execution = models.ForeignKey(Execution, on_delete=models.CASCADE, related_name="attempts")
+    execution = models.ForeignKey(Execution, on_delete=models.CASCADE, related_name="attempts", db_index=False)
     number = models.PositiveSmallIntegerField()
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)

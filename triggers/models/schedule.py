@@ -92,7 +92,7 @@ class ScheduleSlot(models.Model):
     schedule, instant and name, so that each fires once, however many clocks tick and whoever is killed.
     """
 
-    schedule = models.ForeignKey(Schedule, on_delete=models.CASCADE, related_name="slots")
+    schedule = models.ForeignKey(Schedule, on_delete=models.CASCADE, related_name="slots", db_index=False)
     slot_at = models.DateTimeField()
     key = models.CharField(max_length=32)
     status = models.CharField(max_length=10, choices=SlotStatus)

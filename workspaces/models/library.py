@@ -16,8 +16,10 @@ class ContextItem(models.Model):
     ``upstream_version`` is newer: state never goes backwards.
     """
 
-    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="items")
-    parent = models.ForeignKey("self", on_delete=models.CASCADE, null=True, blank=True, related_name="children")
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="items", db_index=False)
+    parent = models.ForeignKey(
+        "self", on_delete=models.CASCADE, null=True, blank=True, related_name="children", db_index=False
+    )
     kind = models.CharField(max_length=20, choices=ItemKind)
     external_key = models.CharField(max_length=500)
     title = models.CharField(max_length=300, blank=True)
@@ -46,7 +48,7 @@ class ContextItem(models.Model):
 class ItemState(models.Model):
     """One state an item was in: the history that makes a verdict repeatable. No foreign key to the event's room."""
 
-    item = models.ForeignKey(ContextItem, on_delete=models.CASCADE, related_name="history")
+    item = models.ForeignKey(ContextItem, on_delete=models.CASCADE, related_name="history", db_index=False)
     version = models.PositiveBigIntegerField()
     state = models.JSONField(default=dict)
     changes = models.JSONField(default=dict)

@@ -164,11 +164,12 @@ def test_each_execution_has_its_own_start() -> None:
 
 
 @pytest.mark.django_db
-def test_what_was_tried_before_is_decided_alone_and_the_others_together() -> None:
+def test_what_was_tried_before_is_decided_alone_and_the_others_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("triggers.services.decide.suspects.COUNTED_AT_ONCE", 2)
     connection = make_trigger().listeners.get().connection
     ids = [make_delivery(connection, {"change_key": str(at)}).pk for at in range(6)]
     PendingDelivery.objects.filter(pk=ids[3]).update(tries=1)
-    assert [portion for portion, _ in Suspects().in_portions(ids, most=2)] == [ids[:2], ids[2:3], ids[3:4], ids[4:]]
+    assert [portion for portion, _ in Suspects().in_portions(ids)] == [ids[:2], ids[2:3], ids[3:4], ids[4:]]
     assert set(PendingDelivery.objects.values_list("tries", flat=True)) == {1, 2}
 
 

@@ -58,10 +58,14 @@ def _oldest() -> int | None:
 def _decide_some(now: datetime, limit: int) -> int:
     found, since = suspects.split(next_to_decide(limit))
     decided = sum(
-        _give_up(portion, now) if is_given_up else _decide(portion, now)
-        for portion, is_given_up in suspects.in_portions(found, pace.size)
+        _give_up(portion, now) if is_given_up else _decide_all(portion, now)
+        for portion, is_given_up in suspects.in_portions(found)
     )
-    return decided + sum(_decide(batch, now) for batch in pace.batches(since))
+    return decided + _decide_all(since, now)
+
+
+def _decide_all(ids: Sequence[int], now: datetime) -> int:
+    return sum(_decide(batch, now) for batch in pace.batches(ids))
 
 
 def _give_up(ids: Sequence[int], now: datetime) -> int:

@@ -15,6 +15,8 @@ from triggers.models import PendingDelivery
 
 GIVEN_UP_AFTER = 5
 """Tries that ended with their process."""
+COUNTED_AT_ONCE = 100
+"""To count is a commit of its own; after an end that many are decided one by one."""
 
 
 class Suspects:
@@ -36,16 +38,16 @@ class Suspects:
         found -= self._survived
         return [pk for pk in ids if pk in found], [pk for pk in ids if pk not in found]
 
-    def in_portions(self, ids: Sequence[int], most: int) -> Iterator[tuple[Sequence[int], bool]]:
-        """(delivery ids to decide together, whether they are given up instead), in order. Each is counted, and that
-        is committed, before it is handed out; what another decider holds is left to it.
+    def in_portions(self, ids: Sequence[int]) -> Iterator[tuple[Sequence[int], bool]]:
+        """(delivery ids that may be decided together, whether they are given up instead), in order. Each is counted,
+        and that is committed, before it is handed out; what another decider holds is left to it.
         """
         if not ids:
             return
         tries = dict(PendingDelivery.objects.filter(pk__in=ids).values_list("pk", "tries"))
         portion: list[int] = []
         for pk in sorted(tries):
-            if portion and (tries[pk] or len(portion) == most):
+            if portion and (tries[pk] or len(portion) == COUNTED_AT_ONCE):
                 yield self._counted(portion), False
                 portion = []
             if tries[pk]:
