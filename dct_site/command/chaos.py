@@ -8,6 +8,10 @@ import tempfile
 import time
 from pathlib import Path
 
+import dj_database_url
+
+from dct_site.backup import postgres
+from dct_site.backup.troubles import CannotRestore
 from dct_site.chaos import history
 from dct_site.chaos.generator import Generator
 from dct_site.chaos.nemesis import Nemesis
@@ -24,7 +28,7 @@ MOST_WRONG = 10
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, default=60.0, help="how long things break (default: 60)")
     parser.add_argument("--seed", type=int, help="repeat what another run did (default: a new one, which is told)")
-    parser.add_argument("--database", default="", metavar="URL", help="a PostgreSQL database for it alone")
+    parser.add_argument("--database", default="", metavar="URL", help="a PostgreSQL database for it alone, empty")
     parser.add_argument("--broker", default="", metavar="URL", help="a Redis for it alone: runs the roles, empties it")
     parser.add_argument("--within", type=float, default=180.0, help="seconds to come to rest afterwards (default: 180)")
 
@@ -33,6 +37,9 @@ def main(args: argparse.Namespace) -> int:
     """Print what is done and a line a check; the last line says how many passed and failed. 1 where one failed."""
     if args.broker and not args.database:
         print("dct: --broker needs --database: roles share a database and a broker.")
+        return 1
+    if args.database and (trouble := _trouble_with(args.database)):
+        print(f"dct: {trouble}")
         return 1
     seed = args.seed if args.seed is not None else secrets.randbelow(1_000_000)
     print(f"seed {seed}", flush=True)
@@ -49,6 +56,17 @@ def main(args: argparse.Namespace) -> int:
             print(f"      {sentence}")
     print(f"{len(found) - failed} passed, {failed} failed")
     return 1 if failed else 0
+
+
+def _trouble_with(database: str) -> str:
+    """Why a demo cannot have this database for itself; empty where it can."""
+    try:
+        is_empty = postgres.is_empty(dj_database_url.parse(database))
+    except CannotRestore as unreachable:
+        return f"{str(unreachable).partition(';')[0]}; look at --database."
+    return (
+        "" if is_empty else "the database of --database is not empty, and holds what an earlier run left: use another."
+    )
 
 
 def _tried(args: argparse.Namespace, seed: int) -> list[tuple[str, list[str]]]:

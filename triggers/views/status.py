@@ -33,6 +33,8 @@ from triggers.views.rights import allowed_ids
 from triggers.views.utilisation import bars_of
 
 SHOWN = 100
+MOST_IN_QUEUE = 20
+"""Who is next, and why not yet; the others are in the list of executions."""
 PARTS = ("health", "pauses", "overload", "running", "queue", "slots", "utilisation", "listeners")
 DAY = timedelta(days=1)
 _WORDS = {"healthy": "Work flows", "warning": "Work flows", "error": "Something does not work"}
@@ -139,14 +141,15 @@ class StatusPage(PageView):
         return {"running": [row_of(row, now=self.now) for row in rows], "is_open": _may_start()}
 
     def _queue(self) -> dict[str, Any]:
-        found = queue(now=self.now, limit=SHOWN + 1)
-        waiting = found[:SHOWN]
+        waiting = queue(now=self.now, limit=SHOWN)
         seen = self._seen(one.start.refs.get("execution") for one in waiting)
         shown = [_waiting(one, seen[pk]) for one in waiting if (pk := one.start.refs.get("execution")) in seen]
-        more = "more than " if len(found) > SHOWN else ""
-        words = f"{more}{len(shown)} wait{'s' if len(shown) == 1 else ''}"
-        told = {"backlog": self._backlog(), "undecided": PendingDelivery.objects.count()}
-        return {"queue": shown, "queue_words": words, **told}
+        count = executions_visible_to(user=self.user).filter(status=ExecutionStatus.QUEUED).order_by().count()
+        told: dict[str, Any] = {"backlog": self._backlog(), "undecided": PendingDelivery.objects.count()}
+        if count > MOST_IN_QUEUE:
+            told["queue_url"] = f"{reverse('executions')}?status={ExecutionStatus.QUEUED}"
+        words = f"{count:,} wait{'s' if count == 1 else ''}"
+        return {"queue": shown[:MOST_IN_QUEUE], "queue_words": words, **told}
 
     def _backlog(self) -> dict[str, Any] | None:
         left = backlog(now=self.now)

@@ -83,14 +83,19 @@ def test_every_part_of_the_status_answers_alone(client: Client, part: str) -> No
     assert 'hx-trigger="dct:changed"' in page
 
 
-def test_a_queue_that_is_longer_than_the_page_says_so(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_queue_that_is_longer_than_the_page_leads_to_all_of_it(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "0 wait<" in text_of(client, "/status/?part=queue")
     make_execution()
     assert "1 waits<" in text_of(client, "/status/?part=queue")
     make_execution()
-    assert "2 wait<" in text_of(client, "/status/?part=queue")
-    monkeypatch.setattr("triggers.views.status.SHOWN", 1)
-    assert "more than 1 waits<" in text_of(client, "/status/?part=queue")
+    whole = text_of(client, "/status/?part=queue")
+    assert "2 wait<" in whole
+    assert "All that are queued" not in whole
+    monkeypatch.setattr("triggers.views.status.MOST_IN_QUEUE", 1)
+    first = text_of(client, "/status/?part=queue")
+    assert "2 wait<" in first
+    assert (whole.count("data-row"), first.count("data-row")) == (2, 1)
+    assert 'href="/executions/?status=queued">All that are queued<' in first
 
 
 def test_other_parts_answer_alone(client: Client) -> None:
