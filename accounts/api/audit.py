@@ -9,7 +9,7 @@ from accounts.api.base import ReadingViewSet
 from accounts.enums import Via
 from accounts.models import AuditEntry
 from accounts.operations import Operation
-from dct_site.kernel.rest.filters import IdFilter
+from dct_site.kernel.rest.filters import IdFilter, WordFilter
 
 
 class AuditSerializer(serializers.ModelSerializer[AuditEntry]):
@@ -44,7 +44,7 @@ class AuditFilter(filters.FilterSet):
 
     actor = IdFilter(field_name="actor_id")
     object = IdFilter(field_name="object_id")
-    via = filters.ChoiceFilter(choices=Via.choices)
+    via = WordFilter(choices=Via.choices)
     at_from = filters.IsoDateTimeFilter(field_name="at", lookup_expr="gte")
     at_to = filters.IsoDateTimeFilter(field_name="at", lookup_expr="lt")
 

@@ -14,7 +14,7 @@ from accounts.models import EVENTS_PER_MINUTE, ApiToken, User
 from accounts.operations import Operation, Reach
 from accounts.permissions import may, reach_of
 from accounts.services import people
-from dct_site.kernel.rest.inputs import Input, LineField, WholeField
+from dct_site.kernel.rest.inputs import Input, LineField, WholeField, WordField
 
 HANDLE = 16
 
@@ -89,7 +89,7 @@ class NewToken(Input):
 
     name = LineField(max_length=100)
     scopes = serializers.ListField(
-        child=serializers.ChoiceField(choices=TokenScope.choices), required=False, max_length=len(TokenScope)
+        child=WordField(choices=TokenScope.choices), required=False, max_length=len(TokenScope)
     )
     days = WholeField(min_value=1, max_value=3650, default=365)
     events_per_minute = WholeField(

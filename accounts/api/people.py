@@ -19,7 +19,7 @@ from accounts.enums import Role
 from accounts.models import OperationGrant, User
 from accounts.operations import Operation
 from accounts.services import people
-from dct_site.kernel.rest.inputs import Input, LineField
+from dct_site.kernel.rest.inputs import Input, LineField, WordField
 
 _TAKEN = "This name is taken. Choose another."
 
@@ -50,7 +50,7 @@ class NewUser(Input):
 
     username = LineField(max_length=150, validators=[UnicodeUsernameValidator()])
     email = serializers.EmailField(required=False, allow_blank=True, default="")
-    role = serializers.ChoiceField(choices=Role.choices)
+    role = WordField(choices=Role.choices)
     password = LineField(required=False, max_length=200, trim_whitespace=False, write_only=True)
 
     def validate_username(self, value: str) -> str:
@@ -71,14 +71,14 @@ class NewUser(Input):
 class UserChange(Input):
     """What may be changed of a person."""
 
-    role = serializers.ChoiceField(choices=Role.choices, required=False)
+    role = WordField(choices=Role.choices, required=False)
     is_active = serializers.BooleanField(required=False)
 
 
 class NamedOperation(Input):
     """One operation of the permission table."""
 
-    operation = serializers.ChoiceField(choices=[(one.value, one.value) for one in Operation])
+    operation = WordField(choices=[(one.value, one.value) for one in Operation])
 
 
 class MadeUser(UserSerializer):

@@ -1,5 +1,6 @@
 """One's own account: password, API tokens, keyboard."""
 
+from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -39,7 +40,7 @@ class MePage(PageView):
                 for one in Operation
                 if not user.is_superuser and may(user, one)
             ],
-            "tokens": [_token(row) for row in rows],
+            "tokens": [_token(row, self.now) for row in rows],
             "password_url": reverse("password"),
             "new_token_url": reverse("token-new"),
             "once": None,
@@ -147,13 +148,14 @@ class RevokeToken(SignedInView):
         return done(request, f"{token.name or 'The token'} is ended.", reload=True)
 
 
-def _token(row: ApiToken) -> dict[str, Any]:
+def _token(row: ApiToken, now: datetime) -> dict[str, Any]:
     scopes = row.scopes or [TokenScope.FULL]
     return {
         "name": row.name or "Without a name",
         "scopes": ", ".join(TokenScope(scope).label for scope in scopes if scope in TokenScope.values),
         "created_at": row.created,
         "expires_at": row.expiry,
+        "is_ended": row.expiry is not None and row.expiry <= now,
         "used_at": row.last_used_at,
         "rate": f"{row.events_per_minute:,}",
         "rate_url": reverse("token-rate", args=[row.digest[:HANDLE]]),

@@ -19,7 +19,7 @@ from agents.enums import AgentStatus
 from agents.models import Agent, AgentMessage, AgentRun, ObsoleteAgentRecord
 from agents.services import intents
 from agents.services.obsolete import unpack
-from dct_site.kernel.rest.filters import IdFilter
+from dct_site.kernel.rest.filters import IdFilter, WordsFilter
 from dct_site.kernel.rest.inputs import Input, LineField
 
 
@@ -127,7 +127,7 @@ class AgentFilter(filters.FilterSet):
 
     workspace = IdFilter(field_name="workspace_id")
     profile = IdFilter(field_name="profile_id")
-    status = filters.MultipleChoiceFilter(choices=AgentStatus.choices)
+    status = WordsFilter(choices=AgentStatus.choices)
 
     class Meta:
         model = Agent

@@ -17,9 +17,9 @@ from django.contrib.sessions.models import Session
 from django.urls import path
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
-from knox.auth import TokenAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 
+from accounts.api.authentication import TokenAuthentication
 from accounts.enums import TokenScope
 from accounts.models import ApiToken, JournalEntry, User
 from dct_site.kernel import safe_json

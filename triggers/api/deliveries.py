@@ -11,7 +11,7 @@ from rest_framework import serializers
 from accounts.enums import Source
 from accounts.operations import Operation
 from accounts.permissions import may
-from dct_site.kernel.rest.filters import IdFilter
+from dct_site.kernel.rest.filters import IdFilter, WordFilter, WordsFilter
 from triggers.api.replays import DeliveryReplayActions, ReplayedSerializer, replayed
 from triggers.enums import DeliveryStatus, Origin
 from triggers.models import Delivery, DeliveryOutcome
@@ -121,9 +121,9 @@ class DeliveryFilter(filters.FilterSet):
     """Deliveries of a connection or a source, by status, in a span of time."""
 
     connection = IdFilter(field_name="connection_id")
-    source = filters.MultipleChoiceFilter(choices=Source.choices)
-    origin = filters.MultipleChoiceFilter(choices=Origin.choices)
-    status = filters.ChoiceFilter(choices=DeliveryStatus.choices, method="by_status")
+    source = WordsFilter(choices=Source.choices)
+    origin = WordsFilter(choices=Origin.choices)
+    status = WordFilter(choices=DeliveryStatus.choices, method="by_status")
     received_from = filters.IsoDateTimeFilter(field_name="received_at", lookup_expr="gte")
     received_to = filters.IsoDateTimeFilter(field_name="received_at", lookup_expr="lt")
 

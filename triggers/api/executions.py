@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from accounts.api.base import ReadingViewSet
 from accounts.operations import Operation
 from agents.models import Agent
-from dct_site.kernel.rest.filters import IdFilter
+from dct_site.kernel.rest.filters import IdFilter, WordsFilter
 from dct_site.kernel.rest.inputs import Input, LineField
 from deliverables.api.deliverables import DeliverableSerializer
 from triggers.api.replays import Accepted
@@ -173,9 +173,9 @@ class ExecutionFilter(filters.FilterSet):
     trigger = IdFilter(field_name="trigger_id")
     item = IdFilter(field_name="item_id_at_start")
     workspace = IdFilter(field_name="workspace_id")
-    status = filters.MultipleChoiceFilter(choices=ExecutionStatus.choices)
-    attention = filters.MultipleChoiceFilter(choices=Attention.choices)
-    failure = filters.MultipleChoiceFilter(choices=FAILURES, method="failed_at")
+    status = WordsFilter(choices=ExecutionStatus.choices)
+    attention = WordsFilter(choices=Attention.choices)
+    failure = WordsFilter(choices=FAILURES, method="failed_at")
     is_dead_lettered = filters.BooleanFilter(field_name="dead_lettered_at", lookup_expr="isnull", exclude=True)
 
     class Meta:

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from accounts.api.base import ReadingViewSet
 from accounts.operations import Operation
-from dct_site.kernel.rest.filters import IdFilter
+from dct_site.kernel.rest.filters import IdFilter, WordsFilter
 from triggers.enums import Failure, ListenerStatus, ListenerType
 from triggers.models import ContextListener
 from triggers.selectors.failures import listener_failure
@@ -59,8 +59,8 @@ class ListenerFilter(filters.FilterSet):
 
     connection = IdFilter(field_name="connection_id")
     item = IdFilter(field_name="item_id")
-    status = filters.MultipleChoiceFilter(choices=ListenerStatus.choices)
-    listener_type = filters.MultipleChoiceFilter(choices=ListenerType.choices)
+    status = WordsFilter(choices=ListenerStatus.choices)
+    listener_type = WordsFilter(choices=ListenerType.choices)
 
     class Meta:
         model = ContextListener

@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from accounts.api.base import ReadingViewSet
 from accounts.operations import Operation
-from dct_site.kernel.rest.filters import IdFilter
+from dct_site.kernel.rest.filters import IdFilter, WordsFilter
 from triggers.enums import WatchStatus
 from triggers.models import Watch
 from triggers.selectors.watches import watches_visible_to
@@ -48,7 +48,7 @@ class WatchFilter(filters.FilterSet):
 
     trigger = IdFilter(field_name="trigger_id")
     context_item = IdFilter(field_name="item_id")
-    status = filters.MultipleChoiceFilter(choices=WatchStatus.choices)
+    status = WordsFilter(choices=WatchStatus.choices)
 
     class Meta:
         model = Watch

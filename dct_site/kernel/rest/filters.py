@@ -1,5 +1,8 @@
 """Filters of lists that every room uses."""
 
+from collections.abc import Iterable
+from typing import Any
+
 from django import forms
 from django_filters import rest_framework as filters
 from drf_spectacular.types import OpenApiTypes
@@ -18,3 +21,19 @@ class IdFilter(filters.Filter):
     """Rows that point to one id. It asks nothing about the row behind it, so it tells nothing about it either."""
 
     field_class = _IdField
+
+
+class _OfWords(filters.Filter):
+    """Whoever asks for another word is told which there are."""
+
+    def __init__(self, *, choices: Iterable[tuple[str, str]], **options: Any) -> None:
+        told = f'"%(value)s" is not one of {", ".join(str(word) for word, _ in choices)}.'
+        super().__init__(choices=choices, error_messages={"invalid_choice": told}, **options)
+
+
+class WordFilter(_OfWords, filters.ChoiceFilter):
+    """Rows that have one of some words."""
+
+
+class WordsFilter(_OfWords, filters.MultipleChoiceFilter):
+    """Rows that have any of the words that are asked for."""

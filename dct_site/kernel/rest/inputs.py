@@ -43,6 +43,14 @@ class LineField(serializers.CharField):
         return str(super().to_internal_value(data))
 
 
+class WordField(serializers.ChoiceField):
+    """One of some words; whoever writes another one is told which there are."""
+
+    def __init__(self, choices: Any, **options: Any) -> None:
+        super().__init__(choices, **options)
+        self.error_messages["invalid_choice"] = f'"{{input}}" is not one of {", ".join(map(str, self.choices))}.'
+
+
 class WholeField(serializers.IntegerField):
     """A whole number; not a text, a boolean or a fraction that looks like one."""
 

@@ -1,11 +1,12 @@
 """People, tokens, toggles and the audit log over the API."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.utils import timezone
+from knox.crypto import hash_token
 
 from accounts.enums import Role, TokenScope
 from accounts.models import ApiToken, AuditEntry, FeatureToggle, User
@@ -48,8 +49,22 @@ def test_a_token_that_has_expired_or_whose_owner_is_out_is_refused() -> None:
     assert Client().get(f"{V1}me/", headers=bearer(text)).status_code == 401
     User.objects.update(is_active=True)
     assert Client().get(f"{V1}me/", headers=bearer(text)).status_code == 200
-    ApiToken.objects.update(expiry=timezone.now() - timedelta(seconds=1))
-    assert Client().get(f"{V1}me/", headers=bearer(text)).status_code == 401
+    ApiToken.objects.update(expiry=datetime(2026, 11, 20, 8, 30, tzinfo=UTC))
+    ended = Client().get(f"{V1}me/", headers=bearer(text))
+    assert (ended.status_code, ended.headers["WWW-Authenticate"]) == (401, "Bearer")
+    assert ended.json()["detail"].startswith("This token ended on 2026-11-20 08:30 UTC. ")
+
+
+def test_a_token_that_ended_stays_to_look_at_and_says_so_to_who_has_it_alone() -> None:
+    user = make_user()
+    text, other = token_of(user), token_of(user)
+    ApiToken.objects.exclude(digest=hash_token(other)).update(expiry=timezone.now() - timedelta(seconds=1))
+    near = text[:-1] + ("0" if text[-1] != "0" else "1")
+    assert Client().get(f"{V1}me/", headers=bearer(near)).json()["detail"] == "Invalid token."
+    assert Client().get(f"{V1}me/", headers=bearer(other)).status_code == 200
+    assert ApiToken.objects.filter(user=user).count() == 2
+    page = signed_in(user).get("/me/").content.decode()
+    assert page.count("Ended") == 1
 
 
 @pytest.mark.parametrize("scope", [TokenScope.EVENTS, TokenScope.METRICS])

@@ -83,7 +83,7 @@ def test_every_part_of_the_status_answers_alone(client: Client, part: str) -> No
     assert 'hx-trigger="dct:changed"' in page
 
 
-def test_a_queue_that_is_longer_than_the_page_leads_to_all_of_it(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_queue_longer_than_the_page_leads_to_all_of_it(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "0 wait<" in text_of(client, "/status/?part=queue")
     make_execution()
     assert "1 waits<" in text_of(client, "/status/?part=queue")
