@@ -23,6 +23,10 @@ FEWEST_CHARACTERS = 5
 POSTGRES = frozenset({"postgres", "postgresql"})
 BROKERS = frozenset({"redis", "rediss", "amqp", "amqps"})
 CHANNELS = frozenset({"redis", "rediss"})
+HOW_TO_MAKE = {
+    "DCT_SECRET_KEY": "openssl rand -base64 48",
+    "DCT_ENCRYPTION_KEYS": "openssl rand -base64 32 | tr '+/' '-_'",
+}
 
 
 def kind() -> str:
@@ -170,7 +174,9 @@ def _key(variable: str, *, production: bool, file: Path) -> str:
     if given:
         return given
     if production:
-        raise ImproperlyConfigured(f"{variable} is not set; production never starts with a made-up key.")
+        raise ImproperlyConfigured(
+            f"{variable} is not set; production never starts with a made-up key. Make one: {HOW_TO_MAKE[variable]}"
+        )
     return read_or_make(file)
 
 

@@ -12,6 +12,10 @@ import structlog
 
 from dct_site.kernel.redaction import redact, scrub
 
+NOISY = ("uvicorn.access", "uvicorn.error", "celery", "httpx", "imap_tools", "asyncio")
+"""Libraries that tell of each request, task or tick: 18 lines a second from a worker that has nothing to do. Their
+warnings and errors are written.
+"""
 _SHARED = (
     structlog.contextvars.merge_contextvars,
     structlog.processors.add_log_level,
@@ -32,7 +36,7 @@ def configure(*, role: str, as_json: bool) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
-    for noisy in ("uvicorn.access", "uvicorn.error", "httpx", "imap_tools", "asyncio"):
+    for noisy in NOISY:
         logging.getLogger(noisy).setLevel(logging.WARNING)
     structlog.contextvars.bind_contextvars(role=role)
 

@@ -10,6 +10,7 @@ import pytest
 from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 
+from dct_site.environment import HOW_TO_MAKE
 from dct_site.prepare import _refuse_an_old_server
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,6 +22,7 @@ GOOD = {
     "DCT_ALLOWED_HOSTS": "dct.example.org",
     "DCT_PUBLIC_URL": "https://dct.example.org",
 }
+KEYS_ARE_READ = "from django.conf import settings; settings.SECRET_KEY"
 REDIS = "redis://127.0.0.1:6379/9"
 REFUSED = {
     "no secret key": (GOOD | {"DCT_SECRET_KEY": ""}, "DCT_SECRET_KEY is not set"),
@@ -91,6 +93,12 @@ def test_production_with_everything_set_passes_djangos_deploy_checks_without_a_w
     done = start(tmp_path, GOOD, "manage.py", "check", "--deploy", "--fail-level", "WARNING")
     assert done.returncode == 0, done.stderr
     assert "no issues" in done.stdout
+
+
+def test_the_keys_that_it_tells_how_to_make_are_good_ones(tmp_path: Path) -> None:
+    made = {name: subprocess.check_output(["sh", "-c", how], text=True).strip() for name, how in HOW_TO_MAKE.items()}
+    done = start(tmp_path, {**GOOD, **made, "DJANGO_SETTINGS_MODULE": "dct_site.settings"}, "-c", KEYS_ARE_READ)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,17 @@ def test_celery_s_processes_log_like_the_others(monkeypatch: pytest.MonkeyPatch)
     assert isinstance(handler.formatter, structlog.stdlib.ProcessorFormatter)
 
 
+def test_what_a_library_says_of_each_request_and_each_task_is_not_written_but_its_troubles_are() -> None:
+    log = Log(as_json=True)
+    for noisy in ("celery.worker.strategy", "celery.app.trace", "celery.beat", "uvicorn.access"):
+        logging.getLogger(noisy).info("one more")
+        logging.getLogger(noisy).warning("trouble of %s", noisy)
+    assert {line["event"] for line in log.lines()} == {
+        *("trouble of celery.worker.strategy", "trouble of celery.app.trace", "trouble of celery.beat"),
+        "trouble of uvicorn.access",
+    }
+
+
 @pytest.mark.django_db
 def test_whatever_is_logged_during_a_launch_names_the_execution(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
