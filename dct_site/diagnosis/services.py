@@ -122,7 +122,8 @@ def _processes() -> Iterable[Finding]:
             yield warn("Processes", f"{role} does not run; start it with `./dct run`.")
             continue
         facts = Heartbeat.objects.filter(role=role).order_by("-at").values_list("facts", flat=True).first() or {}
-        yield ok("Processes", f"{role} alive {age:.0f} s ago, sandbox {facts.get('sandbox', 'unknown')}")
+        sandbox = f", sandbox {facts['sandbox']}" if "sandbox" in facts else ""
+        yield ok("Processes", f"{role} alive {age:.0f} s ago{sandbox}")
 
 
 def _without_password(url: str) -> str:

@@ -113,6 +113,7 @@ def test_on_many_machines_each_role_is_looked_for() -> None:
     beat(role="agents", owner="one", now=datetime.now(UTC), facts={})
     told = [(found.standing, found.detail) for found in services.look_at_database() if found.what == "Processes"]
     assert [standing for standing, _ in told] == [Standing.OK, Standing.WARN]
+    assert told[0][1].endswith(" s ago")
     assert told[1][1].startswith("tick does not run")
 
 
