@@ -22,7 +22,9 @@ MOST_COUNTED = 500
 def standing(status: ListenerStatus, state: str) -> Callable[[Look], list[Told]]:
     """The rule about listeners that stand so; each connection is told once, with how many of its listeners do."""
 
-    def look(_: Look) -> list[Told]:
+    def look(at: Look) -> list[Told]:
+        if status not in at.standings:
+            return []
         rows = ContextListener.objects.filter(status=status).select_related("connection").order_by("connection", "pk")
         told: dict[str, tuple[str, int]] = {}
         for row in rows[:100]:

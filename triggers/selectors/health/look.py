@@ -8,6 +8,7 @@ from django.db.models import Count, Min, Q
 
 from agents.enums import StartStatus
 from agents.models import Limits, StartRequest
+from triggers.models import ContextListener
 
 WAITS = timedelta(minutes=1)
 WAITS_LONG = timedelta(minutes=10)
@@ -31,6 +32,11 @@ class Look:
     @cached_property
     def limits(self) -> Limits:
         return Limits.objects.get(pk=1)
+
+    @cached_property
+    def standings(self) -> set[str]:
+        """How any listener stands."""
+        return set(ContextListener.objects.order_by().values_list("status", flat=True).distinct())
 
     @cached_property
     def waits(self) -> Waits:
