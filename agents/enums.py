@@ -78,6 +78,15 @@ class RuntimeKind(models.TextChoices):
 
     DIGEST = "digest", "Digest (built in, no model)"
     COMMAND = "command", "Command (a registered program)"
+    LLM = "llm", "Model (asked by DCT, works by file tools)"
+
+
+class ModelApi(models.TextChoices):
+    """What a model provider speaks."""
+
+    ANTHROPIC = "anthropic", "Anthropic Messages"
+    OPENAI = "openai", "OpenAI Responses"
+    OPENAI_CHAT = "openai_chat", "OpenAI Chat Completions, and what is compatible (Ollama, vLLM, …)"
 
 
 class TranscriptKind(models.TextChoices):

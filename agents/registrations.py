@@ -11,6 +11,7 @@ from agents.models import (
     AgentMessage,
     AgentProfile,
     AgentRun,
+    ModelProvider,
     ObsoleteAgentRecord,
     RuntimeCommand,
 )
@@ -27,6 +28,7 @@ def register() -> None:
     of_agent = Ownership(owners=("agent__workspace__owner",), grants=(("agent__workspace", Workspace),))
     ownership.register(AgentProfile, Ownership(owners=("owner",), grants=(("", AgentProfile),)))
     ownership.register(RuntimeCommand, Ownership(is_public=True))
+    ownership.register(ModelProvider, Ownership(is_public=True))
     ownership.register(Agent, Ownership(owners=("workspace__owner",), grants=workspace))
     ownership.register(AgentRun, of_agent)
     ownership.register(AgentIntent, of_agent)

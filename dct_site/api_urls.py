@@ -24,6 +24,7 @@ from accounts.operations import Operation
 from agents.api import problems as agents_problems
 from agents.api.agents import AgentViewSet, ObsoleteViewSet
 from agents.api.limits import LimitsViewSet
+from agents.api.model_providers import ProviderViewSet
 from agents.api.profiles import CommandViewSet, ProfileViewSet
 from dct_site.kernel.rest import problems
 from dct_site.kernel.rest.problems import Problem
@@ -67,6 +68,7 @@ for _prefix, _viewset in (
     ("executions", ExecutionViewSet),
     ("feature-toggles", ToggleViewSet),
     ("listeners", ListenerViewSet),
+    ("model-providers", ProviderViewSet),
     ("obsolete-agents", ObsoleteViewSet),
     ("runtime-commands", CommandViewSet),
     ("schedule-calendars", CalendarViewSet),

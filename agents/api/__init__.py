@@ -1,1 +1,1 @@
-"""The API of the agents room: profiles, runtime commands, agents and what they said, limits."""
+"""The API of the agents room: profiles, runtime commands, model providers, agents and what they said, limits."""

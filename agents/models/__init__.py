@@ -3,7 +3,7 @@
 from agents.models.agent import Agent, AgentIntent, AgentMessage, AgentRun, ObsoleteAgentRecord
 from agents.models.budget import Budget, Reservation, Spending
 from agents.models.capacity import Limits, SlotHolder, StartRequest
-from agents.models.profile import AgentProfile, CommandSecret, RuntimeCommand
+from agents.models.profile import AgentProfile, CommandSecret, ModelProvider, RuntimeCommand
 
 __all__ = [
     "Agent",
@@ -14,6 +14,7 @@ __all__ = [
     "Budget",
     "CommandSecret",
     "Limits",
+    "ModelProvider",
     "ObsoleteAgentRecord",
     "Reservation",
     "RuntimeCommand",

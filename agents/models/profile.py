@@ -5,7 +5,7 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 
-from agents.enums import TranscriptKind
+from agents.enums import ModelApi, TranscriptKind
 from dct_site.kernel.fields import EncryptedTextField
 
 
@@ -55,6 +55,34 @@ class CommandSecret(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} of {self.command_id}"
+
+
+class ModelProvider(models.Model):
+    """Who answers as a model, registered by a Developer; profiles name it before the colon of their ``model``.
+
+    ``key`` is never read back; empty for a server that asks for none. ``base_url`` is empty for the maker's own.
+    """
+
+    name = models.CharField(max_length=40, unique=True, help_text="As profiles write it before the colon.")
+    api = models.CharField(max_length=20, choices=ModelApi, default=ModelApi.ANTHROPIC, help_text="What it speaks.")
+    base_url = models.CharField(max_length=500, blank=True, help_text="Empty: the maker's own.")
+    key = EncryptedTextField(blank=True)
+    description = models.TextField(blank=True)
+    is_enabled = models.BooleanField(default=True)
+    registered_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    version = models.PositiveIntegerField(default=1)
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def audit_name(self) -> str:
+        return self.name
 
 
 class AgentProfile(models.Model):

@@ -3,7 +3,18 @@
 from agents.enums import RuntimeKind
 from agents.runtimes.command import CommandRuntime
 from agents.runtimes.digest import DigestRuntime
-from agents.runtimes.port import Assignment, CannotRun, LaunchSpec, Listener, Message, Runtime, Said, Signal
+from agents.runtimes.llm import LlmRuntime
+from agents.runtimes.port import (
+    Assignment,
+    CannotRun,
+    LaunchSpec,
+    Listener,
+    Message,
+    ModelAccess,
+    Runtime,
+    Said,
+    Signal,
+)
 from agents.runtimes.usage import Usage, used_by
 from dct_site.kernel.registry import Registry
 
@@ -13,6 +24,7 @@ __all__ = [
     "LaunchSpec",
     "Listener",
     "Message",
+    "ModelAccess",
     "Runtime",
     "Said",
     "Signal",
@@ -24,3 +36,4 @@ __all__ = [
 runtimes: Registry[Runtime] = Registry("runtimes")
 runtimes.register(RuntimeKind.DIGEST, DigestRuntime())
 runtimes.register(RuntimeKind.COMMAND, CommandRuntime())
+runtimes.register(RuntimeKind.LLM, LlmRuntime())

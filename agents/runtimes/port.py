@@ -19,11 +19,24 @@ class CannotRun(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class ModelAccess:
+    """The model that a run asks: whose it is, what that speaks and where (empty: the maker's own), and the key."""
+
+    provider: str
+    api: str
+    base_url: str
+    model: str
+    key: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Assignment:
     """One run to prepare: where it works, as whom, and what it is asked.
 
     ``argv``, ``environment``, ``secrets`` and ``transcript`` are those of the registered program (empty for built-in
-    runtimes). ``checkpoint`` is what an earlier run of the same agent left: ``{"session": id}``.
+    runtimes), ``model`` and ``permissions`` those of a profile that asks a model. ``checkpoint`` is what an earlier run
+    of the same agent left: ``{"session": id}``, or what its listener said. ``tokens`` and ``money`` are what is left of
+    a budget (None: no bound; money in millionths).
     """
 
     agent_id: int
@@ -35,6 +48,10 @@ class Assignment:
     transcript: str = TranscriptKind.LINES
     checkpoint: Mapping[str, Any] = field(default_factory=dict)
     is_network_allowed: bool = False
+    model: ModelAccess | None = None
+    permissions: Mapping[str, Any] = field(default_factory=dict)
+    tokens: int | None = None
+    money: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +65,7 @@ class LaunchSpec:
     argv: tuple[str, ...]
     cwd: Path
     env: Mapping[str, str] = field(repr=False)
-    stdin: str | None = ""
+    stdin: str | None = field(default="", repr=False)
     readonly: tuple[Path, ...] = ()
     is_network_allowed: bool = False
 
@@ -68,17 +85,21 @@ class Signal(StrEnum):
     DONE = "done"
     QUESTION = "question"
     FAILED = "failed"
+    HOPELESS = "hopeless"
+    """It failed, and would again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
     """What one line of output is: messages to keep, at most one signal, and the session by which a later run of the
-    agent goes on where this one is (empty: nothing is said of it). What FAILED means is the last message.
+    agent goes on where this one is (empty: nothing is said of it), or all of its checkpoint. What FAILED and HOPELESS
+    mean is the last message.
     """
 
     messages: Sequence[Message]
     signal: Signal | None = None
     session: str = ""
+    checkpoint: Mapping[str, Any] | None = None
 
 
 class Listener(Protocol):

@@ -6,6 +6,7 @@ from agents.selectors.agents import (
     messages_of,
     obsolete_agents_visible_to,
     profiles_visible_to,
+    providers_visible_to,
 )
 from agents.selectors.capacity import PoolSlots, slots
 from agents.selectors.queue import Waiting, queue, waiting
@@ -18,6 +19,7 @@ __all__ = [
     "messages_of",
     "obsolete_agents_visible_to",
     "profiles_visible_to",
+    "providers_visible_to",
     "queue",
     "slots",
     "waiting",

@@ -4,12 +4,13 @@ from django.db.models import QuerySet
 
 from accounts.operations import Operation
 from accounts.permissions import Person, may, visible
-from agents.models import Agent, AgentMessage, AgentProfile, ObsoleteAgentRecord, RuntimeCommand
+from agents.models import Agent, AgentMessage, AgentProfile, ModelProvider, ObsoleteAgentRecord, RuntimeCommand
 
 
 def agents_visible_to(*, user: Person, operation: Operation = Operation.VIEW) -> QuerySet[Agent]:
     """Agents in any status, newest first."""
-    return visible(Agent.objects.select_related("profile", "workspace", "start"), user=user, operation=operation)
+    rows = Agent.objects.select_related("profile", "workspace", "start").defer("checkpoint")
+    return visible(rows, user=user, operation=operation)
 
 
 def profiles_visible_to(*, user: Person, operation: Operation = Operation.VIEW) -> QuerySet[AgentProfile]:
@@ -21,6 +22,11 @@ def profiles_visible_to(*, user: Person, operation: Operation = Operation.VIEW) 
 def commands_visible_to(*, user: Person, operation: Operation = Operation.VIEW) -> QuerySet[RuntimeCommand]:
     """Registered programs; everybody who is signed in may choose one."""
     return visible(RuntimeCommand.objects.select_related("registered_by"), user=user, operation=operation)
+
+
+def providers_visible_to(*, user: Person, operation: Operation = Operation.VIEW) -> QuerySet[ModelProvider]:
+    """Model providers; everybody who is signed in may name one in a profile."""
+    return visible(ModelProvider.objects.select_related("registered_by"), user=user, operation=operation)
 
 
 def obsolete_agents_visible_to(*, user: Person, operation: Operation = Operation.VIEW) -> QuerySet[ObsoleteAgentRecord]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 
@@ -12,18 +13,16 @@ from agents.services.conversation import rows_of
 from agents.services.fence import hold_runs
 from dct_site.kernel import wake
 
-LONGEST_SESSION = 200
-
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one run said since the last time: messages in order, bytes of output, and the session that a later run goes
-    on with (empty: nothing new).
+    """What one run said since the last time: messages in order, bytes of output, and what a later run goes on from
+    (None: nothing new).
     """
 
     messages: Sequence[Message] = field(default_factory=tuple)
     output_bytes: int = 0
-    session: str = ""
+    checkpoint: Mapping[str, Any] | None = None
 
 
 def store(batches: Mapping[int, Batch], *, owner: str, now: datetime, lease: timedelta) -> set[int]:
@@ -40,8 +39,8 @@ def store(batches: Mapping[int, Batch], *, owner: str, now: datetime, lease: tim
             run.last_message_seq += len(batch.messages)
             run.output_bytes += batch.output_bytes
             run.lease_until = now + lease
-            if batch.session:
-                Agent.objects.filter(pk=run.agent_id).update(checkpoint={"session": batch.session[:LONGEST_SESSION]})
+            if batch.checkpoint is not None:
+                Agent.objects.filter(pk=run.agent_id).update(checkpoint=batch.checkpoint)
             _note_usage(run, batch.messages)
         AgentMessage.objects.bulk_create(rows, batch_size=500)
         AgentRun.objects.bulk_update(held.values(), ["last_message_seq", "output_bytes", "lease_until"])

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from agents.enums import TranscriptKind
+from agents.enums import RuntimeKind, TranscriptKind
 from agents.models import Agent, AgentRun
 from agents.runtimes import Assignment, CannotRun, Runtime, runtimes
 from agents.runtimes.port import INSTRUCTIONS_FILE, RUN_FILE
 from agents.selectors.budgets import Allowance, allowance_of, overdrawn
 from agents.services.command_secrets import opened
 from agents.services.conversation import gate_reasons_of, instructions_of
+from agents.services.model_providers import access_of
 from dct_site.kernel.registry import UnknownKind
 from deliverables.enums import DeliverableStatus
 from deliverables.rules import formats
@@ -73,6 +74,10 @@ def brief(run_id: int, *, now: datetime) -> Briefing:
         checkpoint=agent.checkpoint,
         # Untrusted text, private data and a way out never come together (threat T1).
         is_network_allowed=command is not None and command.is_network_allowed and not is_untrusted,
+        model=access_of(agent.profile.model) if agent.profile.runtime == RuntimeKind.LLM else None,
+        permissions=agent.profile.permissions,
+        tokens=allowance.tokens,
+        money=allowance.money,
     )
     return Briefing(
         agent=agent,

@@ -12,6 +12,8 @@ from accounts.services import audit
 from agents.enums import RuntimeKind
 from agents.models import AgentProfile, RuntimeCommand
 from agents.runtimes import runtimes
+from agents.runtimes.llm import bounds
+from agents.services import model_providers
 from agents.services.values import BadValues
 from dct_site.kernel.edits import edit
 
@@ -87,8 +89,18 @@ def _check(profile: AgentProfile) -> None:
     elif (profile.runtime == RuntimeKind.COMMAND) != (profile.command is not None):
         needs = "Choose a program." if profile.command is None else "Only the command runtime runs a program."
         problems["command"] = needs
+    elif profile.runtime == RuntimeKind.LLM:
+        problems |= _model_problems(profile, problems)
     if problems:
         raise BadValues(problems)
+
+
+def _model_problems(profile: AgentProfile, found: Mapping[str, str]) -> dict[str, str]:
+    """What keeps a profile from asking a model, beside what was ``found`` already."""
+    told = {"model": model_providers.problem_of(profile.model)}
+    if "permissions" not in found:
+        told["permissions"] = bounds.problem_of(profile.permissions)
+    return {field: words for field, words in told.items() if words}
 
 
 def _shown(values: Mapping[str, Any]) -> dict[str, Any]:

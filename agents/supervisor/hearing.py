@@ -8,11 +8,13 @@ from agents.runtimes.lines import OwnListener
 from agents.selectors.budgets import Allowance, overdrawn
 from agents.supervisor.masking import masking
 
+LONGEST_SESSION = 200
+
 
 @dataclass
 class Hearing:
     """``is_done``, ``question`` and ``failure`` are what it said of its end; ``overdrawn`` what it used beyond its
-    allowance, in words; ``session`` by what its agent goes on.
+    allowance, in words; ``session`` by what its agent goes on. ``is_hopeless``: what failed would fail again.
     """
 
     listener: Listener
@@ -21,23 +23,25 @@ class Hearing:
     is_done: bool = False
     question: str = ""
     failure: str = ""
+    is_hopeless: bool = False
     overdrawn: str = ""
     session: str = ""
 
     def hear(self, line: str, *, is_error: bool) -> Said:
-        """What a line says. Its session is empty where it is the one that is known."""
+        """What a line says. A session that is new is a checkpoint."""
         said = self.listener.hear(self.mask(line), is_error=is_error)
         self._mind_usage(said)
         if said.signal is Signal.DONE:
             self.is_done = True
         elif said.signal is Signal.QUESTION:
             self.question = said.messages[0].text
-        elif said.signal is Signal.FAILED:
+        elif said.signal in (Signal.FAILED, Signal.HOPELESS):
             self.failure = said.messages[-1].text
+            self.is_hopeless = said.signal is Signal.HOPELESS
         if said.session in ("", self.session):
-            return replace(said, session="")
+            return said
         self.session = said.session
-        return said
+        return replace(said, checkpoint={"session": said.session[:LONGEST_SESSION]})
 
     @property
     def must_end(self) -> bool:
@@ -56,6 +60,11 @@ def silence() -> Hearing:
     return Hearing(OwnListener(), str, Allowance())
 
 
+def _secrets_of(assignment: Assignment) -> tuple[str, ...]:
+    key = assignment.model.key if assignment.model is not None else ""
+    return (*assignment.secrets.values(), *((key,) if key else ()))
+
+
 def hearing(runtime: Runtime, assignment: Assignment, allowance: Allowance) -> Hearing:
     """Of a run that is about to begin. Raises CannotRun."""
-    return Hearing(runtime.listener(assignment), masking(assignment.secrets.values()), allowance)
+    return Hearing(runtime.listener(assignment), masking(_secrets_of(assignment)), allowance)

@@ -191,7 +191,7 @@ class Run:
     async def _hear(self, frame: Output) -> None:
         must_end = self.heard.must_end
         said = self.heard.hear(frame.text, is_error=frame.fd == 2)
-        await self.around.writer.add(self.claim.run_id, said.messages, len(frame.text) + 1, session=said.session)
+        await self.around.writer.add(self.claim.run_id, said.messages, len(frame.text) + 1, checkpoint=said.checkpoint)
         if self.heard.must_end and not must_end:
             await self._end_process()
 
@@ -256,7 +256,7 @@ class Run:
             await self._fail(Exited(told, exit_.code), is_final=True)
         else:
             failed = replace(exited, reason=self.heard.failure or exited.reason)
-            await self._fail(failed, is_final=words.is_final(exit_))
+            await self._fail(failed, is_final=self.heard.is_hopeless or words.is_final(exit_))
 
     async def _succeed(self, exited: Exited) -> None:
         if self.heard.question:
@@ -284,7 +284,8 @@ class Run:
         await self.around.writer.add(self.claim.run_id, [Message(MessageKind.SYSTEM, exited.reason)], 0)
         await self.around.writer.drain(self.claim.run_id)
         # One that came to its end without a word of the session it was to go on with: that one is gone.
-        is_lost = exited.code is not None and not self.heard.session
+        had_one = self.brief is not None and "session" in self.brief.assignment.checkpoint
+        is_lost = had_one and exited.code is not None and not self.heard.session
         await self._database(endings.fail, exited=exited, is_final=is_final, is_session_lost=is_lost)
 
     async def _database(self, call: Callable[..., Value], **kwargs: object) -> Value:

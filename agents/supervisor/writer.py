@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 
@@ -27,9 +28,14 @@ class Entry:
     messages: list[Message] = field(default_factory=list)
     held: int = 0
     output: int = 0
-    session: str = ""
+    checkpoint: Mapping[str, Any] | None = None
     renewed_at: float = field(default_factory=boot_clock)
     room: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def has_news(self) -> bool:
+        """Whether there is something to store."""
+        return bool(self.messages) or self.checkpoint is not None
 
 
 class Writer:
@@ -53,15 +59,17 @@ class Writer:
         if entry is not None:
             entry.room.set()
 
-    async def add(self, run_id: int, messages: Sequence[Message], size: int, *, session: str = "") -> None:
-        """Take messages of ``size`` bytes, and the session that the run goes on with; waits while the run has more
-        unstored than it may (back-pressure).
+    async def add(
+        self, run_id: int, messages: Sequence[Message], size: int, *, checkpoint: Mapping[str, Any] | None = None
+    ) -> None:
+        """Take messages of ``size`` bytes, and what a later run goes on from; waits while the run has more unstored
+        than it may (back-pressure).
         """
         entry = self._entries.get(run_id)
         if entry is None:
             return
         entry.messages.extend(messages)
-        entry.session = session or entry.session
+        entry.checkpoint = entry.checkpoint if checkpoint is None else checkpoint
         entry.held += size
         entry.output += size
         if entry.held >= self._timing.flush_bytes:
@@ -72,7 +80,7 @@ class Writer:
 
     async def drain(self, run_id: int) -> None:
         """Return when everything the run said is stored (or was refused)."""
-        while (entry := self._entries.get(run_id)) is not None and entry.messages:
+        while (entry := self._entries.get(run_id)) is not None and entry.has_news:
             await self.flush()
 
     async def run(self) -> None:
@@ -94,7 +102,7 @@ class Writer:
             if not due:
                 return
             taken = {
-                run_id: (Batch(list(entry.messages), entry.output, entry.session), entry.held)
+                run_id: (Batch(list(entry.messages), entry.output, entry.checkpoint), entry.held)
                 for run_id, entry in due.items()
             }
             asked_at = boot_clock()
@@ -105,7 +113,7 @@ class Writer:
                 del entry.messages[: len(batch.messages)]
                 entry.held -= held
                 entry.output -= batch.output_bytes
-                entry.session = entry.session if entry.session != batch.session else ""
+                entry.checkpoint = None if entry.checkpoint is batch.checkpoint else entry.checkpoint
                 entry.room.set()
         log.debug("messages_stored", runs=len(taken), seconds=round(time.monotonic() - began, 4))
         for run_id, entry in due.items():
@@ -119,4 +127,4 @@ class Writer:
     def _due(self) -> dict[int, Entry]:
         now = boot_clock()
         renew_all = any(now - entry.renewed_at >= self._timing.renew for entry in self._entries.values())
-        return {run_id: entry for run_id, entry in self._entries.items() if renew_all or entry.messages}
+        return {run_id: entry for run_id, entry in self._entries.items() if renew_all or entry.has_news}

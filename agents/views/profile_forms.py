@@ -1,5 +1,6 @@
 """The fields of an agent profile."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -23,7 +24,9 @@ class ProfileForm(forms.Form):
         empty_label="No program",
         help_text="For the command runtime: a program that a Developer registered.",
     )
-    model = forms.CharField(max_length=200, required=False, help_text="For a program that chooses a model by its name.")
+    model = forms.CharField(
+        max_length=200, required=False, help_text="For the model runtime: provider:model. A program may read it too."
+    )
     instructions = forms.CharField(required=False, max_length=20_000, widget=forms.Textarea(attrs={"rows": 6}))
     user_comment = forms.CharField(
         label="Comment",
@@ -32,15 +35,20 @@ class ProfileForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 2}),
         help_text="For people.",
     )
-    permissions = JsonField(required=False, help_text='What it may do, as an object: {"network": false}.')
+    permissions = JsonField(
+        required=False,
+        help_text='What it may do, as an object. For the model runtime: {"tools": ["read_file", …], "max_requests": 60}.',
+    )
     time_limit_s = forms.IntegerField(label="A run may take", help_text="Seconds.")
     output_limit_bytes = forms.IntegerField(label="It may write", help_text="Bytes of output.")
     max_attempts = forms.IntegerField(label="Attempts", help_text="How often a run that fails is tried.")
     max_rounds = forms.IntegerField(label="Rounds", help_text="How often a failing gate sends it back.")
     version = forms.IntegerField(widget=forms.HiddenInput, required=False)
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, providers: Sequence[str] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        known = ", ".join(providers) or "none yet: a Developer registers them in the admin, under Model providers"
+        self.fields["model"].help_text += f" Providers: {known}."
         self.fields["runtime"].choices = [(kind, LABELS.get(kind, kind)) for kind in runtimes]  # type: ignore[attr-defined]
         programs = RuntimeCommand.objects.filter(is_enabled=True).order_by("name")
         self.fields["command"].queryset = programs  # type: ignore[attr-defined]

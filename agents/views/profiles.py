@@ -14,7 +14,7 @@ from accounts.views.filtering import Filters, searched
 from accounts.views.forms import FormPage, Refused
 from accounts.views.lists import ListPage
 from agents.models import AgentProfile
-from agents.selectors.agents import profiles_visible_to
+from agents.selectors.agents import profiles_visible_to, providers_visible_to
 from agents.services import profiles
 from agents.services.values import BadValues
 from agents.views.profile_forms import LABELS, ProfileForm
@@ -22,6 +22,7 @@ from agents.views.profile_forms import LABELS, ProfileForm
 EDIT = Operation.EDIT_WORKSPACES
 HELP = (
     "Digest is built in: it writes down what changed, needs no key and no network.",
+    "A model is asked by DCT itself and works by file tools, within the limits of its permissions.",
     "A command runs a program that a Developer registered, inside the workspace.",
     "Agents that run keep what they were started with.",
 )
@@ -69,6 +70,11 @@ class _ProfileForm(FormPage):
         listed = {"list_url": reverse("profiles"), "list_label": "Agent profiles"}
         return {"title": title, "icon": "robot", "submit": submit, "help": HELP, **listed}
 
+    def providers(self) -> list[str]:
+        """Whom a model may be asked of."""
+        rows = providers_visible_to(user=self.user).filter(is_enabled=True)
+        return list(rows.values_list("name", flat=True))
+
 
 class NewProfile(_ProfileForm):
     """A profile of one's own."""
@@ -80,7 +86,8 @@ class NewProfile(_ProfileForm):
 
     def form(self, data: Any, **kwargs: Any) -> ProfileForm:
         fresh = AgentProfile()
-        return ProfileForm(data, initial={name: getattr(fresh, name) for name in profiles.EDITABLE})
+        initial = {name: getattr(fresh, name) for name in profiles.EDITABLE}
+        return ProfileForm(data, initial=initial, providers=self.providers())
 
     def saved(self, form: Any, **kwargs: Any) -> HttpResponse:
         values = {name: form.cleaned_data[name] for name in profiles.EDITABLE}
@@ -107,7 +114,8 @@ class ProfilePage(_ProfileForm):
 
     def form(self, data: Any, **kwargs: Any) -> ProfileForm:
         row = self._row(kwargs["pk"])
-        return ProfileForm(data, initial={name: getattr(row, name) for name in (*profiles.EDITABLE, "version")})
+        initial = {name: getattr(row, name) for name in (*profiles.EDITABLE, "version")}
+        return ProfileForm(data, initial=initial, providers=self.providers())
 
     def saved(self, form: Any, **kwargs: Any) -> HttpResponse:
         row = self._row(kwargs["pk"])

@@ -28,6 +28,7 @@ PLACES: dict[str, tuple[tuple[str, str], ...]] = {
         ("agents.Agent", "smart_toy"),
         ("agents.AgentProfile", "groups"),
         ("agents.RuntimeCommand", "terminal"),
+        ("agents.ModelProvider", "neurology"),
     ),
     "Run": (
         ("agents.Limits", "speed"),

@@ -59,6 +59,7 @@ def test_only_what_people_here_name_is_named_in_the_log() -> None:
         "AgentProfile",
         "Connection",
         "FeatureToggle",
+        "ModelProvider",
         "RuntimeCommand",
         "Trigger",
         "User",

@@ -103,6 +103,7 @@ def test_the_keys_of_every_column_that_is_encrypted_are_replaced(now: datetime) 
     assert [(model.__name__, field) for model, field in sealed_fields()] == [
         ("Secret", "value"),
         ("CommandSecret", "value"),
+        ("ModelProvider", "key"),
         ("Erasure", "person"),
     ]
     old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()

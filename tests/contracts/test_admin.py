@@ -18,6 +18,7 @@ from tests.factories.workspaces import make_connection
 from tests.factories.world import SECRET, World, make_world
 
 PAGES = pages()
+PUBLIC = {"agents.ModelProvider", "agents.RuntimeCommand"}
 HISTORY = {
     "accounts.AuditEntry",
     "accounts.Heartbeat",
@@ -111,7 +112,7 @@ def expected(page: Page, role: Role | None, whose: str) -> dict[str, int]:
     def about_row(operation: Operation | None) -> int:
         if reach(page.admin.viewing) is Reach.NEVER:
             return 403
-        is_public = page.label == "agents.RuntimeCommand"
+        is_public = page.label in PUBLIC
         if reach(page.admin.viewing) is Reach.OWN and whose == "other's" and not is_public:
             # What may not be done to any row is refused before a row is looked for.
             return 403 if reach(operation) is Reach.NEVER else 404
@@ -176,7 +177,7 @@ def test_lists_hold_nothing_of_others() -> None:
     client = signed_in(staff(Role.CEO))
     for page in PAGES:
         response = client.get(page.url("changelist"))
-        if response.status_code == 200 and page.label != "agents.RuntimeCommand":
+        if response.status_code == 200 and page.label not in PUBLIC:
             shown = response.context["cl"].result_list
             assert row_of(page, world).pk not in {row.pk for row in shown}, str(page)
 

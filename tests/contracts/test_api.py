@@ -45,7 +45,7 @@ RESOURCES = {
     "workspace-templates",
     "workspaces",
 }
-PUBLIC = {"feature-toggles", "runtime-commands", "sources", "limits", "me", "status", "erasures"}
+PUBLIC = {"feature-toggles", "model-providers", "runtime-commands", "sources", "limits", "me", "status", "erasures"}
 
 
 def call(client: Client, route: Route, world: World, body: Any = None, **headers: str) -> Any:

@@ -4,7 +4,7 @@ import itertools
 from datetime import UTC, datetime
 from typing import Any
 
-from agents.models import Agent, AgentProfile, Limits, RuntimeCommand, StartRequest
+from agents.models import Agent, AgentProfile, Limits, ModelProvider, RuntimeCommand, StartRequest
 from agents.services import admission
 from tests.factories.accounts import make_user
 from tests.factories.workspaces import make_workspace
@@ -31,6 +31,14 @@ def make_command(*argv: str, now: datetime = NOON, **over: Any) -> RuntimeComman
     if "registered_by" not in values:
         values["registered_by"] = make_user()
     return RuntimeCommand.objects.create(created_at=now, updated_at=now, **values)
+
+
+def make_provider(base_url: str = "", *, now: datetime = NOON, **over: Any) -> ModelProvider:
+    """A model provider that speaks Anthropic's format."""
+    values = {"name": f"provider-{next(_numbers)}", "base_url": base_url, **over}
+    if "registered_by" not in values:
+        values["registered_by"] = make_user()
+    return ModelProvider.objects.create(created_at=now, updated_at=now, **values)
 
 
 def make_profile(*, now: datetime = NOON, **over: Any) -> AgentProfile:

@@ -12,10 +12,10 @@ from accounts.enums import Source
 from accounts.models import ApiToken, Connection, User
 from accounts.services.people import issue_token
 from agents.enums import MessageKind
-from agents.models import Agent, AgentMessage, AgentProfile, ObsoleteAgentRecord, RuntimeCommand
+from agents.models import Agent, AgentMessage, AgentProfile, ModelProvider, ObsoleteAgentRecord, RuntimeCommand
 from agents.services.obsolete import keep, pack
 from deliverables.models import Deliverable
-from tests.factories.agents import make_agent, make_command, make_profile
+from tests.factories.agents import make_agent, make_command, make_profile, make_provider
 from tests.factories.deliverables import deliver, make_deliverable
 from tests.factories.executions import make_event, make_execution
 from tests.factories.triggers import make_listener, make_trigger, make_watch
@@ -69,6 +69,7 @@ class World:
     template: WorkspaceTemplate
     profile: AgentProfile
     command: RuntimeCommand
+    provider: ModelProvider
     trigger: Trigger
     delivery: Delivery
     event: Event
@@ -134,6 +135,7 @@ def make_world(owner: User) -> World:
         template=template,
         profile=profile,
         command=make_command("true"),
+        provider=make_provider(key=SECRET),
         trigger=trigger,
         delivery=delivery,
         event=event,
