@@ -53,9 +53,7 @@ class ProviderChange(Input):
 
     api = serializers.ChoiceField(choices=ModelApi.choices, required=False)
     base_url = LineField(required=False, allow_blank=True, max_length=model_providers.LONGEST_URL)
-    key = serializers.CharField(
-        required=False, allow_blank=True, max_length=model_providers.LONGEST_KEY, write_only=True
-    )
+    key = LineField(required=False, allow_blank=True, max_length=model_providers.LONGEST_KEY)
     description = LineField(required=False, allow_blank=True, max_length=model_providers.LONGEST_DESCRIPTION)
     is_enabled = serializers.BooleanField(required=False)
 

@@ -134,7 +134,7 @@ def _problems(provider: ModelProvider, key: str) -> dict[str, str]:
     problems: dict[str, str] = {}
     if not _NAME.fullmatch(provider.name):
         problems["name"] = "A name of 1 to 40 small letters, digits, - and _, a letter first."
-    elif provider.pk is None and ModelProvider.objects.filter(name=provider.name).exists():
+    elif provider._state.adding and ModelProvider.objects.filter(name=provider.name).exists():
         problems["name"] = "Another provider has this name."
     if provider.api not in ModelApi.values:
         problems["api"] = f"There is no such API; there are {', '.join(ModelApi.values)}."

@@ -37,7 +37,7 @@ class ProfileForm(forms.Form):
     )
     permissions = JsonField(
         required=False,
-        help_text='What it may do, as an object. For the model runtime: {"tools": ["read_file", …], "max_requests": 60}.',
+        help_text='What it may do, as an object. For the model runtime: {"tools": ["read_file"], "max_requests": 9}.',
     )
     time_limit_s = forms.IntegerField(label="A run may take", help_text="Seconds.")
     output_limit_bytes = forms.IntegerField(label="It may write", help_text="Bytes of output.")

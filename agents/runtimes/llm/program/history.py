@@ -5,7 +5,6 @@ told of so far, so that a successor tells it the rest, once.
 """
 
 import base64
-import binascii
 import json
 import zlib
 from collections import Counter
@@ -14,7 +13,6 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
-from pydantic import ValidationError
 from pydantic_ai.messages import (
     ModelMessage,
     ModelMessagesTypeAdapter,
@@ -91,7 +89,7 @@ def opened(steps: Sequence[str]) -> History:
             history.messages += ModelMessagesTypeAdapter.validate_python(state["messages"])
             history.asked = [str(one) for one in state["asked"]]
             history.round = int(state["round"])
-        except (binascii.Error, zlib.error, KeyError, TypeError, ValidationError) as error:
+        except (ValueError, zlib.error, KeyError, TypeError) as error:
             raise ValueError("its earlier conversation cannot be read") from error
     history.kept = len(history.messages)
     return history
