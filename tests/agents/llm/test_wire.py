@@ -3,7 +3,6 @@
 import asyncio
 import json
 import threading
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,9 +20,8 @@ APIS = list(PATHS)
 
 
 @pytest.fixture(autouse=True)
-def _at_once(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(access, "RETRIES", 0)
-    yield
 
 
 def asked(root: Path, url: str, api: str, capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
@@ -58,8 +56,13 @@ def test_a_conversation_with_tools(api: str, tmp_path: Path, capsys: pytest.Capt
 
 
 REFUSED = {"error": {"type": "some_error", "message": "Not so."}, "type": "error"}
+SAID = "(401: Not so.)"
 WRONG = {
-    "401": (Answer(status=401, raw=json.dumps(REFUSED).encode()), "refused the key", True),
+    "401": (
+        Answer(status=401, raw=json.dumps(REFUSED).encode()),
+        f"refused the key. A Developer can write a new one under Model providers. {SAID}",
+        True,
+    ),
     "403": (Answer(status=403, raw=json.dumps(REFUSED).encode()), "refused", True),
     "404": (Answer(status=404, raw=json.dumps(REFUSED).encode()), "knows no model “counts”", True),
     "400": (Answer(status=400, raw=json.dumps(REFUSED).encode()), "refused the request", True),

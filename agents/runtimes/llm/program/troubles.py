@@ -75,6 +75,16 @@ def trouble_of(error: Exception, *, who: str, model: str) -> Trouble:
     words, is_hopeless = next(
         ((words, is_hopeless) for kind, words, is_hopeless in _KNOWN if isinstance(error, kind)), (_RUBBISH, False)
     )
-    said = " ".join(str(error).split())[:SAID]
+    said = " ".join(_said(error).split())[:SAID]
     text = words.format(who=f"“{who}”", model=model)
     return Trouble(f"{text} ({said})" if said else text, is_hopeless=is_hopeless)
+
+
+def _said(error: Exception) -> str:
+    """What a provider said itself, and under which status; else what the error says."""
+    if not isinstance(error, exceptions.ModelHTTPError):
+        return str(error)
+    body = error.body if isinstance(error.body, dict) else {}
+    inner = body.get("error", body)
+    said = inner.get("message") if isinstance(inner, dict) else inner
+    return f"{error.status_code}: {said if isinstance(said, str) else error.body}"
