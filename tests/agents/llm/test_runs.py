@@ -85,6 +85,7 @@ def test_one_that_is_killed_goes_on_exactly_where_it_was() -> None:
     assert AgentRun.objects.count() == 2
 
 
+@pytest.mark.slow
 def test_one_that_is_sent_back_is_told_what_is_missing_and_goes_on() -> None:
     with wire(written(1), Answer("Done."), written(2), Answer("Done again.")) as server:
         agent = asking(server.url)
@@ -95,6 +96,7 @@ def test_one_that_is_sent_back_is_told_what_is_missing_and_goes_on() -> None:
     assert len(server.asked) == 4
 
 
+@pytest.mark.slow
 def test_one_that_asks_waits_and_goes_on_with_the_answer() -> None:
     with wire(Answer("", [("ask_human", {"question": "Which tariff?"})]), Answer("Thank you.")) as server:
         agent = asking(server.url, "openai_chat")
@@ -125,6 +127,7 @@ def test_a_stop_takes_two_seconds_at_most_while_the_model_is_silent() -> None:
     assert said(agent, MessageKind.TEXT) == ["1"]
 
 
+@pytest.mark.slow
 def test_another_agent_that_is_given_a_record_s_checkpoint_goes_on_where_that_was() -> None:
     with wire(written(1), written(2), Answer("Three.")) as server:
         first = asking(server.url)
@@ -133,24 +136,24 @@ def test_another_agent_that_is_given_a_record_s_checkpoint_goes_on_where_that_wa
         second = Agent.objects.create(
             workspace=make_workspace(trust_tier=TrustTier.VERIFIED),
             profile=first.profile,
-            checkpoint={"runtime": "llm", "steps": first.checkpoint["steps"][:4]},
+            checkpoint={"runtime": "llm", "steps": first.checkpoint["steps"][:5]},
             created_at=first.created_at,
         )
         assert ended(second).status == AgentStatus.COMPLETED
-    assert said(second, MessageKind.TEXT) == ["2", "Three."] or said(second, MessageKind.TEXT) == ["Three."]
-    assert len(server.asked) - count == len(said(second, MessageKind.TEXT))
+    assert said(second, MessageKind.TEXT) == ["Three."]
+    assert len(server.asked) == count + 1
 
 
-@pytest.mark.parametrize(("status", "attempts"), [(401, 1), (400, 1)])
-def test_what_would_fail_again_is_not_tried_again(status: int, attempts: int) -> None:
-    with wire(Answer(status=status, raw=b'{"error": {"message": "Not so."}}')) as server:
+def test_what_would_fail_again_is_not_tried_again() -> None:
+    with wire(Answer(status=401, raw=b'{"error": {"message": "Not so."}}')) as server:
         agent = asking(server.url, max_attempts=3)
-        assert (ended(agent).status, agent.attempt) == (AgentStatus.FAILED, attempts)
+        assert (ended(agent).status, agent.attempt) == (AgentStatus.FAILED, 1)
         assert len(server.asked) == 1
-    assert "(" + str(status) + ": Not so.)" in agent.reason
+    assert "(401: Not so.)" in agent.reason
     assert AgentRun.objects.get().tokens == 0
 
 
+@pytest.mark.slow
 def test_what_may_pass_is_tried_again_without_losing_what_was_done() -> None:
     seen: list[int] = []
 
@@ -168,6 +171,7 @@ def test_what_may_pass_is_tried_again_without_losing_what_was_done() -> None:
     assert len(server.asked) == 5
 
 
+@pytest.mark.slow
 def test_a_provider_that_is_switched_off_or_gone_is_told_in_words() -> None:
     provider = make_provider("http://127.0.0.1:1", name="later", is_enabled=False)
     agent = asking("http://127.0.0.1:1", model=f"{provider.name}:x")

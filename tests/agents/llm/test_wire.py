@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from agents.runtimes.llm.bounds import bounds_of
@@ -133,14 +134,14 @@ def test_a_server_without_usage_leaves_it_unknown(tmp_path: Path, capsys: pytest
 def test_no_redirect_is_followed_and_no_other_host_is_asked() -> None:
     with wire(Answer()) as other, wire(Answer(status=307, raw=b"", headers={"Location": other.url})) as server:
         assert get(server.url, server).status_code == 307
-        with pytest.raises(transport.httpx2.ConnectError, match=r"localhost is not the provider's host"):
+        with pytest.raises(httpx2.ConnectError, match=r"localhost is not the provider's host"):
             get(f"http://localhost:{other.port}/", server)
         assert not other.asked
 
 
 @pytest.mark.parametrize("url", ["http://169.254.169.254/v1", "http://[fe80::1]/v1", "http://0.0.0.0/v1"])
 def test_a_metadata_service_is_never_asked(url: str) -> None:
-    with pytest.raises(transport.httpx2.ConnectError):
+    with pytest.raises(httpx2.ConnectError):
         asyncio.run(_post(url, url))
 
 
