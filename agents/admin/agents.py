@@ -64,7 +64,7 @@ class AgentAdmin(RoleAdmin):
     state = status_column(Kind.AGENT)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        rows: QuerySet[Any] = super().get_queryset(request)
+        rows: QuerySet[Any] = super().get_queryset(request).defer("checkpoint")
         counted: QuerySet[Any] = rows.annotate(runs_made=Count("runs", distinct=True))
         return counted
 
@@ -137,9 +137,8 @@ class ObsoleteAgentRecordAdmin(RoleAdmin):
         "by_label",
         "message_count",
         "conversation_size",
-        "checkpoint",
         "at",
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).defer("conversation")
+        return super().get_queryset(request).defer("conversation", "checkpoint")

@@ -48,6 +48,7 @@ class Bench:
     asked: list[str] = field(default_factory=lambda: ["Count to three."])
     gate: list[str] = field(default_factory=list)
     round: int = 0
+    base_url: str = ""
     lines: list[dict[str, Any]] = field(default_factory=list)
     steps: list[str] = field(default_factory=list)
     left: dict[str, int | None] = field(default_factory=lambda: {"tokens": None, "money": None})
@@ -60,7 +61,13 @@ class Bench:
         (self.root / "context/run/instructions.md").write_text("# What you are asked to do\n" + "\n".join(self.asked))
         task = {
             "root": str(self.root),
-            "model": {"provider": "scripted", "api": "anthropic", "base_url": "", "model": "counts", "key": "k"},
+            "model": {
+                "provider": "scripted",
+                "api": "anthropic",
+                "base_url": self.base_url,
+                "model": "counts",
+                "key": "k",
+            },
             "bounds": asdict(bounds_of(self.permissions)),
             "left": self.left,
             "steps": self.steps,
@@ -310,6 +317,16 @@ def test_a_model_that_does_not_say_what_it_uses_has_no_budget_of_tokens(bench: B
     assert bench.run(Silent(silent)) == 1
     assert "does not say what tokens it uses" in bench.end["text"]
     assert not [line for line in bench.lines if line["type"] == "usage"]
+
+
+def test_where_no_price_is_known_a_budget_of_money_asks_nothing(bench: Bench) -> None:
+    bench.left["money"], bench.base_url = 1_000_000, "http://127.0.0.1:1"
+    assert bench.run(Silent(says("Done."))) == 1
+    assert "What the model costs is not known" in bench.end["text"]
+    assert len(bench.steps) == 1
+    bench.left["money"] = None
+    assert bench.run(Silent(says("Done.", model_name="gpt-4o-mini", provider_name="openai"))) == 0
+    assert [set(line) for line in bench.lines if line["type"] == "usage"] == [{"type", "tokens"}]
 
 
 def test_what_a_known_model_costs_is_told(bench: Bench) -> None:

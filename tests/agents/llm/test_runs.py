@@ -19,6 +19,7 @@ from tests.agents.handlers import RecordingHandler
 from tests.agents.llm.asking import CANARY, asking
 from tests.agents.llm.wire import Answer, wire
 from tests.agents.supervising import admitting, is_in, run_until, said, supervisor
+from tests.agents.test_usage import reserve
 from tests.factories.agents import make_provider, set_limits
 from tests.factories.deliverables import make_deliverable
 from tests.factories.workspaces import make_workspace
@@ -142,6 +143,16 @@ def test_another_agent_that_is_given_a_record_s_checkpoint_goes_on_where_that_wa
         assert ended(second).status == AgentStatus.COMPLETED
     assert said(second, MessageKind.TEXT) == ["Three."]
     assert len(server.asked) == count + 1
+
+
+def test_what_is_left_of_a_budget_is_looked_at_before_each_question() -> None:
+    with wire(written(1), written(2), Answer("Done.")) as server:
+        agent = asking(server.url, max_attempts=3)
+        reserve(agent, tokens=200)
+        assert (ended(agent).status, agent.attempt) == (AgentStatus.FAILED, 1)
+        assert len(server.asked) == 2
+    assert agent.reason.startswith("It used 200 of 200 tokens that were left for it of its trigger's budget.")
+    assert files.read_all(files.root_of(agent.workspace), "feedback/digest.md") == b"x" * 200
 
 
 def test_what_would_fail_again_is_not_tried_again() -> None:

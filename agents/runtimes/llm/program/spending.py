@@ -41,7 +41,7 @@ class Spending:
                 used = f"{self.tokens:,} of {self.left_tokens:,} tokens"
                 raise Trouble(f"It used {used} that were left for it of its trigger's budget. Its work is kept.")
         if self.left_money is not None:
-            if self.money is None:
+            if self.money is None or not self.is_priced:
                 raise Trouble("What the model costs is not known, so a budget of money cannot be kept.")
             if self.money * MILLIONTHS >= self.left_money:
                 raise Trouble("It used all the money that was left for it of its trigger's budget. Its work is kept.")
