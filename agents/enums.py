@@ -117,6 +117,7 @@ class IntentKind(models.TextChoices):
     START = "start", "Start"
     STOP = "stop", "Stop"
     UPDATE = "update", "Update"
+    NEWS = "news", "News"
     RESTORE = "restore", "Restore"
 
 
@@ -129,7 +130,18 @@ class IntentStatus(models.TextChoices):
 class Strategy(models.TextChoices):
     """What a new event does to an agent that is already at work."""
 
-    FRESH = "fresh", "Fresh agent"
+    FRESH = "fresh", "A fresh agent, in a workspace of its own"
+    STOP_AND_NOTIFY = "stop_and_notify", "Stop it: a successor goes on in its workspace"
+    QUEUE_FOR_EXISTING = "queue_for_existing", "Leave it at work: it is told at its next turn"
+
+
+class Criterion(models.TextChoices):
+    """By what an agent at work is compared with the one that a trigger would begin."""
+
+    MODEL = "model", "Model"
+    INSTRUCTIONS = "instructions", "Program and instructions"
+    PERMISSIONS = "permissions", "Permissions"
+    USER_COMMENT = "user_comment", "Comment"
 
 
 class StartStatus(models.TextChoices):

@@ -264,7 +264,7 @@ EXECUTION_MOVES: Machine = machine(
     {
         _E.QUEUED: [_E.STARTING, _E.CANCELLED, _E.EXPIRED, _E.FAILED],
         _E.STARTING: [_E.RUNNING, _E.NEEDS_ATTENTION, _E.QUEUED, _E.FAILED, _E.CANCELLED, _E.TIMED_OUT],
-        _E.RUNNING: [_E.VERIFYING, _E.NEEDS_ATTENTION, _E.FAILED, _E.CANCELLED, _E.TIMED_OUT],
+        _E.RUNNING: [_E.QUEUED, _E.VERIFYING, _E.NEEDS_ATTENTION, _E.FAILED, _E.CANCELLED, _E.TIMED_OUT],
         _E.VERIFYING: [_E.RUNNING, _E.SUCCEEDED, _E.NEEDS_ATTENTION, _E.FAILED, _E.CANCELLED, _E.TIMED_OUT],
         _E.NEEDS_ATTENTION: [_E.RUNNING, _E.VERIFYING, _E.FAILED, _E.CANCELLED, _E.TIMED_OUT],
         _E.SUCCEEDED: [],
@@ -303,11 +303,14 @@ class Attention(models.TextChoices):
 
 
 class StepName(models.TextChoices):
-    """The steps of an execution, in order; each is idempotent."""
+    """The steps of an execution, in order; each is idempotent. One that is given to an agent at work delivers its
+    update where others clone and deploy.
+    """
 
     CLONE = "clone", "Clone the workspace"
     CONTEXT = "context", "Write the context"
     DEPLOY = "deploy", "Deploy the agent"
+    DELIVER_UPDATE = "deliver_update", "Tell the agent at work"
     WORK = "work", "Agent at work"
     VERIFY = "verify", "Prove the deliverables"
 

@@ -17,7 +17,8 @@ class Agent(models.Model):
     """An instance of a profile in a workspace. Its slot is held while its process lives.
 
     ``checkpoint`` is what its runtime needs to go on; ``rounds`` counts how often the gate sent it back; ``next_epoch``
-    numbers its runs.
+    numbers its runs. ``criteria`` are those of its beginning, by which it is matched (``agents.criteria``). One that
+    ``replaces`` another begins when that one has ended.
     """
 
     MOVES: ClassVar[Machine] = AGENT_MOVES
@@ -34,6 +35,10 @@ class Agent(models.Model):
     )
     status = models.CharField(max_length=20, choices=AgentStatus, default=AgentStatus.PENDING)
     reason = models.CharField(max_length=1000, blank=True)
+    criteria = models.JSONField(default=dict, blank=True, db_default=models.Value({}, models.JSONField()))
+    replaces = models.OneToOneField(
+        "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="replaced_by"
+    )
     checkpoint = models.JSONField(default=dict, blank=True)
     attempt = models.PositiveSmallIntegerField(default=0)
     rounds = models.PositiveSmallIntegerField(default=0)

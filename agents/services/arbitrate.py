@@ -23,37 +23,43 @@ _BY_STATUS: dict[AgentStatus, dict[IntentKind, Action]] = {
     AgentStatus.PENDING: {
         IntentKind.STOP: Action.END,
         IntentKind.UPDATE: Action.NOTE,
+        IntentKind.NEWS: Action.NOTE,
         IntentKind.START: Action.DROP,
         IntentKind.RESTORE: Action.DROP,
     },
     AgentStatus.STARTING: {
         IntentKind.STOP: Action.STOP_RUN,
         IntentKind.UPDATE: Action.WAIT,
+        IntentKind.NEWS: Action.WAIT,
         IntentKind.START: Action.DROP,
         IntentKind.RESTORE: Action.DROP,
     },
     AgentStatus.RUNNING: {
         IntentKind.STOP: Action.STOP_RUN,
         IntentKind.UPDATE: Action.TELL,
+        IntentKind.NEWS: Action.WAIT,
         IntentKind.START: Action.DROP,
         IntentKind.RESTORE: Action.DROP,
     },
     AgentStatus.STOPPING: {
         IntentKind.STOP: Action.WAIT,
         IntentKind.UPDATE: Action.WAIT,
+        IntentKind.NEWS: Action.WAIT,
         IntentKind.START: Action.WAIT,
         IntentKind.RESTORE: Action.WAIT,
     },
     AgentStatus.WAITING: {
         IntentKind.STOP: Action.END,
         IntentKind.UPDATE: Action.RESUME,
+        IntentKind.NEWS: Action.RESUME,
         IntentKind.START: Action.RESUME,
         IntentKind.RESTORE: Action.DROP,
     },
 }
 
-# A stop wins over whatever else is wished; of the rest the oldest kind of wish is settled first.
-PRECEDENCE = (IntentKind.STOP, IntentKind.UPDATE, IntentKind.START, IntentKind.RESTORE)
+# A stop wins over whatever else is wished. What a person says goes before news from outside, which waits for the next
+# turn: a run that begins with it has read it, and one that is told in mid-turn may end without.
+PRECEDENCE = (IntentKind.STOP, IntentKind.UPDATE, IntentKind.NEWS, IntentKind.START, IntentKind.RESTORE)
 
 
 def arbitrate(

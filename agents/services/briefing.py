@@ -11,8 +11,9 @@ from agents.runtimes import Assignment, CannotRun, Runtime, runtimes
 from agents.runtimes.port import INSTRUCTIONS_FILE, RUN_FILE
 from agents.selectors.budgets import Allowance, allowance_of, overdrawn
 from agents.services.command_secrets import opened
-from agents.services.conversation import gate_reasons_of, instructions_of
+from agents.services.conversation import gate_reasons_of, instructions_of, news_of
 from agents.services.model_providers import access_of
+from agents.services.predecessor import BEFORE_FILE, page_of
 from dct_site.kernel.registry import UnknownKind
 from deliverables.enums import DeliverableStatus
 from deliverables.rules import formats
@@ -45,7 +46,9 @@ def brief(run_id: int, *, now: datetime) -> Briefing:
 
     Raises CannotRun (final) and FileTrouble.
     """
-    run = AgentRun.objects.select_related("agent__profile__command", "agent__workspace").get(pk=run_id)
+    run = AgentRun.objects.select_related("agent__profile__command", "agent__workspace", "agent__replaces").get(
+        pk=run_id
+    )
     agent = run.agent
     try:
         runtime = runtimes.get(agent.profile.runtime)
@@ -60,6 +63,8 @@ def brief(run_id: int, *, now: datetime) -> Briefing:
     root = files.root_of(agent.workspace)
     told = _told(agent, run)
     files.write_atomic(root, RUN_FILE, json.dumps(told, ensure_ascii=False, indent=2).encode(), is_durable=False)
+    if agent.replaces is not None:
+        files.write_atomic(root, BEFORE_FILE, page_of(agent.replaces).encode(), is_durable=False)
     files.write_atomic(root, INSTRUCTIONS_FILE, _page(told).encode(), is_durable=False)
     is_untrusted = agent.workspace.trust_tier == TrustTier.OPEN
     assignment = Assignment(
@@ -112,6 +117,7 @@ def _told(agent: Agent, run: AgentRun) -> dict[str, Any]:
         "run": run.epoch,
         "round": agent.rounds,
         "asked": asked,
+        "news": news_of(agent),
         "gate": gate_reasons_of(agent) if agent.rounds else [],
         "deliverables": [
             {

@@ -5,8 +5,8 @@ from datetime import datetime
 
 from django.db.models import Max
 
-from agents.enums import MessageKind
-from agents.models import Agent, AgentMessage
+from agents.enums import IntentKind, MessageKind
+from agents.models import Agent, AgentIntent, AgentMessage
 from agents.runtimes import Message
 
 
@@ -23,6 +23,22 @@ def append(agent: Agent, messages: Sequence[Message], *, now: datetime, run_id: 
     seq = last_seq(agent.pk)
     AgentMessage.objects.bulk_create(rows_of(agent.pk, run_id, seq, messages, now))
     return seq + len(messages)
+
+
+def told(intents: Sequence[AgentIntent]) -> list[Message]:
+    """What people and news say, as the agent is told it; ``update`` is the id by which it knows one that it has read.
+
+    News is not outside text: it names the files where that lies.
+    """
+    return [_told(one) for one in intents]
+
+
+def _told(intent: AgentIntent) -> Message:
+    text, data = str(intent.payload.get("text", "")), {"by": intent.by, "update": intent.pk}
+    if intent.kind == IntentKind.NEWS:
+        text = f"News (update {intent.pk}): {text}"
+        data["news"] = intent.payload.get("path", "")
+    return Message(MessageKind.INSTRUCTION, text, data)
 
 
 def rows_of(
@@ -53,3 +69,10 @@ def gate_reasons_of(agent: Agent) -> list[str]:
     """The reasons of the last time the gate sent the agent back; empty when it never did."""
     last = AgentMessage.objects.filter(agent_id=agent.pk, kind=MessageKind.GATE).order_by("-seq").first()
     return [str(reason) for reason in last.data.get("reasons", [])] if last else []
+
+
+def news_of(agent: Agent) -> list[str]:
+    """The directories of the news that the agent was told, oldest first."""
+    told = AgentMessage.objects.filter(agent_id=agent.pk, kind=MessageKind.INSTRUCTION).order_by("seq")
+    paths = (str(data.get("news") or "") for data in told.values_list("data", flat=True))
+    return [path for path in paths if path]

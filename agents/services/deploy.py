@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from agents.criteria import criteria_of
 from agents.enums import AGENT_MOVES, MessageKind
 from agents.models import Agent, AgentProfile, StartRequest
 from agents.runtimes import Message
@@ -35,7 +36,12 @@ def deploy(
         if already is not None:
             return already
         agent = Agent.objects.create(
-            workspace=workspace, profile=profile, start=start, created_at=now, deadline_at=deadline_at
+            workspace=workspace,
+            profile=profile,
+            start=start,
+            criteria=criteria_of(profile, instructions=instructions),
+            created_at=now,
+            deadline_at=deadline_at,
         )
         moves.born(agent, now=now)
         charge(start=paid_by or start, workspace_id=workspace.pk)

@@ -15,6 +15,7 @@ from agents.services import conversation, obsolete
 from agents.services.agent_start import give_slot_back
 from agents.services.fence import hold_run
 from agents.services.runs import end_run, requeue
+from agents.services.succession import let_in
 from dct_site.kernel import moves, wake
 from dct_site.kernel.crashpoints import crashpoint
 
@@ -31,12 +32,12 @@ class Exited:
 
 
 def claim_done(run_id: int, *, owner: str, now: datetime) -> bool:
-    """The agent says it is done; the gate looks next. False when people told it something it has not read yet:
-    then it runs again first, under the same slot. Raises Fenced.
+    """The agent says it is done; the gate looks next. False when there is something that it was not told yet, by people
+    or as news: then it runs again first, under the same slot. Raises Fenced.
     """
     with transaction.atomic():
         run = hold_run(run_id, owner=owner, now=now)
-        unread = _unread(run.agent)
+        unread = _unread(run.agent, IntentKind.UPDATE, IntentKind.NEWS)
         if not unread:
             Agent.objects.filter(pk=run.agent_id).update(claims_done_at=now)
             wake.poke_on_commit(wake.Topic.SETTLE)
@@ -50,7 +51,7 @@ def tell(run_id: int, *, owner: str, now: datetime) -> list[str]:
     """Settle what people said to a run that reads while it works; returns the texts to write to it. Raises Fenced."""
     with transaction.atomic():
         run = hold_run(run_id, owner=owner, now=now)
-        unread = _unread(run.agent)
+        unread = _unread(run.agent, IntentKind.UPDATE)
         if unread:
             _tell(run, unread, now)
     return [str(one.payload.get("text", "")) for one in unread]
@@ -65,15 +66,25 @@ def stop_run(run_id: int, *, owner: str, now: datetime) -> None:
             moves.move(run.agent, AgentStatus.STOPPING, now=now)
 
 
-def complete(run_id: int, *, owner: str, now: datetime, exited: Exited) -> None:
-    """Its deliverables hold: the agent is done and its slot free. Raises Fenced."""
+def complete(run_id: int, *, owner: str, now: datetime, exited: Exited) -> AgentStatus:
+    """Its deliverables hold: the agent is done and its slot free, unless something came while the gate looked; then it
+    runs again. Returns what it is now. Raises Fenced.
+    """
     with transaction.atomic():
         run = hold_run(run_id, owner=owner, now=now)
+        # Who brings something holds this row too: it is here in time, or finds an agent that has ended.
+        Agent.objects.select_for_update(of=("self",)).get(pk=run.agent_id)
+        unread = _unread(run.agent, IntentKind.UPDATE, IntentKind.NEWS)
+        if unread:
+            _tell(run, unread, now)
+            _run_again(run, now=now, reason="it was told something new")
+            return AgentStatus.PENDING
         end_run(run, now=now, reason=exited.reason, exit_code=exited.code)
         moves.move(run.agent, AgentStatus.COMPLETED, now=now, ended_at=now)
         give_slot_back(run.agent, now=now)
         crashpoint("supervisor.in_complete")
         wake.poke_on_commit(wake.Topic.SETTLE)
+    return AgentStatus.COMPLETED
 
 
 def send_back(run_id: int, *, owner: str, now: datetime, exited: Exited, reasons: Sequence[str]) -> AgentStatus:
@@ -164,6 +175,7 @@ def end_agent_stopped(agent: Agent, packed: obsolete.Conversation, *, now: datet
     settled = AgentIntent.objects.filter(agent=agent, status=IntentStatus.PENDING)
     settled.filter(kind=IntentKind.STOP).update(status=IntentStatus.DONE, settled_at=now)
     settled.exclude(kind=IntentKind.STOP).update(status=IntentStatus.DROPPED, settled_at=now)
+    let_in(agent, now=now)
     wake.poke_on_commit(wake.Topic.SETTLE)
 
 
@@ -195,15 +207,14 @@ def _wait(agent: Agent, waits_for: WaitsFor, reason: str, now: datetime) -> None
     wake.poke_on_commit(wake.Topic.SETTLE)
 
 
-def _unread(agent: Agent) -> list[AgentIntent]:
-    pending = AgentIntent.objects.filter(agent=agent, kind=IntentKind.UPDATE, status=IntentStatus.PENDING)
+def _unread(agent: Agent, *kinds: IntentKind) -> list[AgentIntent]:
+    pending = AgentIntent.objects.filter(agent=agent, kind__in=kinds, status=IntentStatus.PENDING)
     return list(pending.order_by("id"))
 
 
 def _tell(run: AgentRun, intents: Sequence[AgentIntent], now: datetime) -> None:
-    """Write what people said into the conversation and settle it in the same transaction: told once."""
-    said = [Message(MessageKind.INSTRUCTION, str(one.payload.get("text", "")), {"by": one.by}) for one in intents]
-    _say(run, said, now)
+    """Write what came into the conversation and settle it in the same transaction: told once."""
+    _say(run, conversation.told(intents), now)
     ids = [one.pk for one in intents]
     AgentIntent.objects.filter(pk__in=ids).update(status=IntentStatus.DONE, settled_at=now)
 

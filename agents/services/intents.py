@@ -13,6 +13,11 @@ from agents.services.values import InvalidValue
 from dct_site.kernel import wake
 
 TEXT_LIMIT = 20_000
+_AUDITED = {
+    IntentKind.STOP: "agent.stopped",
+    IntentKind.UPDATE: "agent.told",
+    IntentKind.NEWS: "agent.given_news",
+}
 
 
 def stop(*, agent: Agent, by: Actor, now: datetime, reason: str) -> AgentIntent | None:
@@ -30,17 +35,31 @@ def tell(*, agent: Agent, text: str, by: Actor, now: datetime) -> AgentIntent | 
     return _wish(agent, IntentKind.UPDATE, by=by, now=now, reason="", payload={"text": text})
 
 
+def bring_news(*, agent: Agent, text: str, path: str, by: Actor, now: datetime) -> AgentIntent | None:
+    """Tell an agent at its next turn of news, whose files lie at ``path`` in its workspace; one that waits for a person
+    goes on with it. ``text`` is ours, not outside text. None when it has ended, or is asked to stop.
+    """
+    return _wish(agent, IntentKind.NEWS, by=by, now=now, reason="", payload={"text": text, "path": path})
+
+
+def take_back(*, intent: AgentIntent, now: datetime) -> bool:
+    """Drop a wish that is not settled yet, as nobody needs it any more; whether it was in time."""
+    pending = AgentIntent.objects.filter(pk=intent.pk, status=IntentStatus.PENDING)
+    return bool(pending.update(status=IntentStatus.DROPPED, settled_at=now))
+
+
 def _wish(
     agent: Agent, kind: IntentKind, *, by: Actor, now: datetime, reason: str, payload: dict[str, str]
 ) -> AgentIntent | None:
     with transaction.atomic():
         agent = Agent.objects.select_for_update(of=("self",)).get(pk=agent.pk)
-        if agent.status in AGENT_MOVES.terminal or (kind == IntentKind.STOP and stop_intent_of(agent.pk)):
+        is_over = agent.status in AGENT_MOVES.terminal
+        if is_over or (kind in (IntentKind.STOP, IntentKind.NEWS) and stop_intent_of(agent.pk)):
             return None
         intent = AgentIntent.objects.create(
             agent=agent, kind=kind, payload=payload, reason=reason[:1000], by=by.label[:150], wisher=by.user, at=now
         )
-        action = "agent.stopped" if kind == IntentKind.STOP else "agent.told"
+        action = _AUDITED[kind]
         audit.record(by=by, action=action, obj=agent, now=now, after={"reason": reason} if reason else {})
         wake.poke_on_commit(wake.Topic.SUPERVISE)
     return intent

@@ -3,8 +3,9 @@
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Q
 
-from agents.enums import AgentStatus, Pool, StartStatus
+from agents.enums import AGENT_MOVES, AgentStatus, Pool, StartStatus
 from agents.models import Agent, SlotHolder, StartRequest
 from agents.services.admission import AGENT_START
 from agents.services.agent_start import queue_again
@@ -41,12 +42,13 @@ def gate_again(*, agent: Agent, now: datetime) -> bool:
 def wish_for_orphans(*, now: datetime, limit: int = 50) -> int:
     """Pending agents with neither a slot nor an open wish for one get a wish. Returns how many.
 
-    No path of the code leads there; a row that was mended by hand may.
+    Successors of agents that ended otherwise than by being stopped are such; or a row that was mended by hand.
     """
     held = SlotHolder.objects.filter(pool=Pool.AGENTS).values("start_id")
     open_starts = (StartStatus.WAITING, StartStatus.PARKED, StartStatus.ADMITTED)
     wished = StartRequest.objects.filter(kind=AGENT_START, status__in=open_starts).values("subject_id")
     orphans = Agent.objects.filter(status=AgentStatus.PENDING).exclude(start__in=held).exclude(pk__in=wished)
+    orphans = orphans.filter(Q(replaces=None) | Q(replaces__status__in=AGENT_MOVES.terminal))
     found = 0
     for agent in orphans.select_related("start").order_by("id")[:limit]:
         with transaction.atomic():

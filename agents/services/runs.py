@@ -13,6 +13,7 @@ from agents.services import conversation
 from agents.services.admission import held_by, holds_slot, lock_capacity
 from agents.services.agent_start import queue_again
 from agents.services.fence import ALIVE, hold_run
+from agents.services.succession import is_kept_waiting
 from dct_site.kernel import moves, wake
 from dct_site.kernel.process.identity import ProcessIdentity
 
@@ -55,6 +56,8 @@ def claim(
         if agent.status != AgentStatus.PENDING or not holds_slot(agent.start, Pool.AGENTS):
             return None
         if AgentRun.objects.filter(agent=agent, status__in=ALIVE).exists():
+            return None
+        if is_kept_waiting(agent):
             return None
         last_seq = conversation.last_seq(agent.pk)
         run = AgentRun.objects.create(

@@ -6,9 +6,8 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import QuerySet
 
-from agents.enums import AgentStatus, IntentKind, IntentStatus, MessageKind
+from agents.enums import AgentStatus, IntentKind, IntentStatus
 from agents.models import Agent, AgentIntent
-from agents.runtimes import Message
 from agents.services import conversation, obsolete
 from agents.services.arbitrate import Action, arbitrate
 from agents.services.endings import end_agent_stopped
@@ -34,10 +33,10 @@ def settle(agent_id: int, *, now: datetime, takes_messages: bool = True) -> Acti
             packed = packed or obsolete.pack(agent_id)
             end_agent_stopped(agent, packed, now=now, reason=wishes[0].reason, by=wisher_of(wishes[0]))
             return action
-        if kind == IntentKind.UPDATE and action is not Action.DROP:
+        if kind in (IntentKind.UPDATE, IntentKind.NEWS) and action is not Action.DROP:
             _note(agent, wishes, now)
         if action is Action.RESUME:
-            resume(agent=agent, now=now)
+            resume(agent=agent, now=now, reason="a person answered" if kind == IntentKind.UPDATE else "news came")
         status = IntentStatus.DROPPED if action is Action.DROP else IntentStatus.DONE
         AgentIntent.objects.filter(pk__in=[one.pk for one in wishes]).update(status=status, settled_at=now)
     return action
@@ -54,5 +53,4 @@ def _pending(agent_id: int) -> QuerySet[AgentIntent]:
 
 
 def _note(agent: Agent, wishes: Sequence[AgentIntent], now: datetime) -> None:
-    said = [Message(MessageKind.INSTRUCTION, str(one.payload.get("text", "")), {"by": one.by}) for one in wishes]
-    conversation.append(agent, said, now=now)
+    conversation.append(agent, conversation.told(wishes), now=now)

@@ -108,7 +108,12 @@ def make_execution(
         subject_id=execution.pk,
         priority=execution.priority,
         now=now,
-        **asked_by(execution, limits=read(trigger.published.document).limits, connection_id=event.connection_id),
+        **asked_by(
+            execution,
+            limits=read(trigger.published.document).limits,
+            connection_id=event.connection_id,
+            looks_first=read(trigger.published.document).looks_first,
+        ),
     )
     execution.save(update_fields=["start"])
     return execution

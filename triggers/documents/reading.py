@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import TextChoices
 
 from agents.budget import BudgetBounds
-from agents.enums import BudgetWindow
+from agents.enums import BudgetWindow, Criterion, Strategy
 from triggers.documents.budget import millionths
 from triggers.enums import BatchBy, CooldownBy, CooldownPolicy, LatePolicy, OverlapPolicy, QueuePolicy
 from workspaces.enums import DeployMode
@@ -152,8 +152,17 @@ class Document:
     template_id: int | None
     deploy: DeployMode
     profile_id: int | None
+    strategy: Strategy
+    match_on: tuple[Criterion, ...]
     deliverables: tuple[Mapping[str, Any], ...]
     limits: LimitsPart
+
+    @property
+    def looks_first(self) -> bool:
+        """Whether an agent that is at work already may be given what it fires for: then it asks for room only when
+        there is none. A draft is for a person to review, and always made anew.
+        """
+        return self.strategy != Strategy.FRESH and self.deploy != DeployMode.DRAFT
 
 
 def read(raw: Mapping[str, Any]) -> Document:
@@ -167,6 +176,8 @@ def read(raw: Mapping[str, Any]) -> Document:
         template_id=workspace.get("template_id"),
         deploy=DeployMode(workspace.get("deploy", DeployMode.AUTO)),
         profile_id=agent.get("profile_id"),
+        strategy=Strategy(agent.get("strategy") or Strategy.FRESH),
+        match_on=tuple(Criterion(one) for one in agent.get("match_on", Criterion.values)),
         deliverables=tuple(raw.get("deliverables", ())),
         limits=_limits(raw.get("limits") or {}),
     )

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from jsonschema import Draft202012Validator, ValidationError
 
-from agents.enums import BudgetWindow, Strategy
+from agents.enums import BudgetWindow, Criterion, Strategy
 from deliverables.enums import DeliverableKind
 from deliverables.rules import formats, schemas
 from triggers.conditions import patterns
@@ -71,6 +71,7 @@ SCHEMA: dict[str, Any] = _object(
             {
                 "profile_id": _whole(1, 2**63 - 1),
                 "strategy": {"enum": Strategy.values},
+                "match_on": {"type": "array", "maxItems": 4, "items": {"enum": Criterion.values}},
                 "instructions": _text(0, 20_000),
             },
             "profile_id",

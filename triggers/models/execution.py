@@ -5,7 +5,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
-from agents.models import StartRequest
+from agents.models import AgentIntent, StartRequest
 from dct_site.kernel.moves import Machine
 from triggers.enums import EXECUTION_MOVES, Attention, ExecutionStatus, StepName, StepStatus
 from triggers.models.event import Event
@@ -16,7 +16,9 @@ from workspaces.models import Workspace
 class Execution(models.Model):
     """Exists only if it is to run. ``starting`` is under a lease (``lease_owner``, ``lease_until``, fenced by
     ``epoch``). ``event_count`` is how many events it is about: the one that began it and those that it took in while
-    it waited. One that a newer event cancelled names what took its place.
+    it waited. One that a newer event cancelled names what took its place. ``matching`` says which agents at work it was
+    compared with and what came of it (``triggers.services.launch.matching``); ``news`` is what an agent at work is told
+    for it, where it has no workspace of its own.
     """
 
     MOVES: ClassVar[Machine] = EXECUTION_MOVES
@@ -31,6 +33,8 @@ class Execution(models.Model):
     workspace = models.ForeignKey(
         Workspace, on_delete=models.SET_NULL, null=True, blank=True, related_name="executions"
     )
+    news = models.OneToOneField(AgentIntent, on_delete=models.SET_NULL, null=True, blank=True, related_name="execution")
+    matching = models.JSONField(default=dict, blank=True, db_default=models.Value({}, models.JSONField()))
     status = models.CharField(max_length=20, choices=ExecutionStatus, default=ExecutionStatus.QUEUED)
     attention = models.CharField(max_length=12, choices=Attention, blank=True)
     reason = models.CharField(max_length=1000, blank=True)
@@ -97,7 +101,7 @@ class ExecutionStep(models.Model):
     """One step of an execution; each is idempotent and may be run again after a crash."""
 
     execution = models.ForeignKey(Execution, on_delete=models.CASCADE, related_name="steps", db_index=False)
-    name = models.CharField(max_length=10, choices=StepName)
+    name = models.CharField(max_length=20, choices=StepName)
     position = models.PositiveSmallIntegerField()
     status = models.CharField(max_length=10, choices=StepStatus, default=StepStatus.PENDING)
     started_at = models.DateTimeField(null=True, blank=True)

@@ -13,6 +13,7 @@ OF_STEP: Mapping[StepName, Failure] = {
     StepName.CLONE: Failure.WORKSPACE_CREATION,
     StepName.CONTEXT: Failure.WORKSPACE_CREATION,
     StepName.DEPLOY: Failure.AGENT_DEPLOYMENT,
+    StepName.DELIVER_UPDATE: Failure.AGENT_DEPLOYMENT,
     StepName.WORK: Failure.DELIVERABLE_COMPLETION,
     StepName.VERIFY: Failure.DELIVERABLE_COMPLETION,
 }
@@ -29,8 +30,8 @@ def failure_of(execution: Execution) -> Failure | None:
 
 def first_undone(steps: Iterable[tuple[str, str]]) -> Failure:
     """The category of the first step, of (name, status), that is not done."""
-    done = {name for name, status in steps if status == StepStatus.DONE}
-    return next((OF_STEP[name] for name in StepName if name not in done), Failure.DELIVERABLE_COMPLETION)
+    undone = {name for name, status in steps if status != StepStatus.DONE}
+    return next((OF_STEP[name] for name in StepName if name in undone), Failure.DELIVERABLE_COMPLETION)
 
 
 def failed_at(rows: QuerySet[Execution], failures: Iterable[str]) -> QuerySet[Execution]:

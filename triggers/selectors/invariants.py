@@ -163,9 +163,14 @@ def _orphan_slots(now: datetime) -> "QuerySet[Any]":
     return SlotHolder.objects.filter(~Q(start__status=StartStatus.ADMITTED) | Q(Exists(ended) & ~Exists(working)))
 
 
-def _admitted_without_a_slot(_: datetime) -> "QuerySet[Any]":
+def _admitted_without_a_slot(now: datetime) -> "QuerySet[Any]":
     held = SlotHolder.objects.filter(start=OuterRef("pk"))
-    return StartRequest.objects.filter(~Exists(held), status=StartStatus.ADMITTED)
+    ended = Execution.objects.filter(
+        start=OuterRef("pk"), status__in=Execution.MOVES.terminal, ended_at__lt=now - LEFT_AFTER
+    )
+    admitted = StartRequest.objects.filter(~Exists(held), status=StartStatus.ADMITTED)
+    # What was given to an agent at work asked for none, and is admitted until it ends.
+    return admitted.filter(Q(agents__gt=0) | Q(workspaces__gt=0) | Q(Exists(ended)))
 
 
 def _orphan_reservations(_: datetime) -> "QuerySet[Any]":

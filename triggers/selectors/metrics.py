@@ -26,7 +26,7 @@ SPANS: Mapping[Window, timedelta] = {
 SAMPLE = 500
 WHOLE = "In all"
 """From the change outside to the end."""
-_PREPARING = (StepName.CLONE, StepName.CONTEXT, StepName.DEPLOY)
+_PREPARING = (StepName.CLONE, StepName.CONTEXT, StepName.DEPLOY, StepName.DELIVER_UPDATE)
 _COLUMNS = (
     "pk",
     "queued_at",

@@ -50,7 +50,7 @@ _OF_STEP = {
     StepStatus.FAILED: LegState.FAILED,
     StepStatus.SKIPPED: LegState.TODO,
 }
-_PREPARING = (StepName.CLONE, StepName.CONTEXT, StepName.DEPLOY)
+_PREPARING = (StepName.CLONE, StepName.CONTEXT, StepName.DEPLOY, StepName.DELIVER_UPDATE)
 _ASKED_AT = {
     Attention.REVIEW: "Prepared",
     Attention.QUESTION: "Agent at work",

@@ -32,12 +32,17 @@ def start_key(trigger_id: int) -> str:
     return f"trigger:{trigger_id}"
 
 
-def asked_by(execution: Execution, *, limits: LimitsPart, connection_id: int, is_apart: bool = False) -> dict[str, Any]:
+def asked_by(
+    execution: Execution, *, limits: LimitsPart, connection_id: int, is_apart: bool = False, looks_first: bool = False
+) -> dict[str, Any]:
     """What the start of an execution says of its keys and limits, for a ``StartRequest`` of it. ``is_apart``: it waits
-    for a review that somebody asked for, and nobody waits for it.
+    for a review that somebody asked for, and nobody waits for it. ``looks_first``: it asks for no slot before it knows
+    that no agent at work takes it, so that it does not wait behind the one that it would be given to.
     """
     item_id = execution.item_id_at_start
     return {
+        "agents": 0 if looks_first else 1,
+        "workspaces": 0 if looks_first else 1,
         "concurrency_key": start_key(execution.trigger_id),
         "key_limit": limits.max_concurrent,
         "per_hour": limits.max_per_hour,

@@ -39,7 +39,7 @@ def locked(execution: Execution) -> Execution:
     """The execution as it is now, locked in the caller's transaction. Raises AlreadyOver."""
     row = (
         Execution.objects.select_for_update(of=("self",))
-        .select_related("workspace__template", "start", "revision", "trigger", "event")
+        .select_related("workspace__template", "start", "revision", "trigger", "event", "news")
         .get(pk=execution.pk)
     )
     if row.status in Execution.MOVES.terminal:

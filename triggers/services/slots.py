@@ -43,6 +43,7 @@ def give_back(execution: Execution, *, now: datetime) -> bool:
         return False
     for pool in Pool:
         admission.release(start=execution.start, pool=pool, now=now)
+    admission.conclude(start=execution.start, now=now)
     return True
 
 

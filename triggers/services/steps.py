@@ -10,14 +10,52 @@ from dct_site.kernel.rows import append
 from triggers.enums import ExecutionStatus, StepName, StepStatus
 from triggers.models import Attempt, Execution, ExecutionStep
 
+OF_A_LAUNCH = (StepName.CLONE, StepName.CONTEXT, StepName.DEPLOY, StepName.WORK, StepName.VERIFY)
+
 
 def lay_out(executions: Iterable[Execution]) -> None:
-    """Make the rows of all steps of new executions."""
+    """Make the rows of the steps of new executions."""
     append(
         ExecutionStep,
         ("execution_id", "name", "position"),
-        [(execution.pk, name, position) for execution in executions for position, name in enumerate(StepName)],
+        [(execution.pk, name, position) for execution in executions for position, name in enumerate(OF_A_LAUNCH)],
     )
+
+
+def leave_out(execution: Execution, *names: StepName) -> None:
+    """These are not a part of its way."""
+    ExecutionStep.objects.filter(execution=execution, name__in=names).delete()
+
+
+def begin_delivery(execution: Execution, *, at: datetime) -> None:
+    """Its update is on the way to an agent at work, in the place of what others clone and deploy."""
+    leave_out(execution, StepName.CLONE, StepName.DEPLOY)
+    defaults = {
+        "position": OF_A_LAUNCH.index(StepName.DEPLOY),
+        "status": StepStatus.RUNNING,
+        "started_at": at,
+        "ended_at": None,
+        "error": "",
+    }
+    ExecutionStep.objects.update_or_create(execution=execution, name=StepName.DELIVER_UPDATE, defaults=defaults)
+
+
+def begin_anew(execution: Execution) -> None:
+    """All that a launch does is before it again."""
+    rows = ExecutionStep.objects.filter(execution=execution)
+    rows.filter(name=StepName.DELIVER_UPDATE).delete()
+    rows.update(status=StepStatus.PENDING, started_at=None, ended_at=None, error="")
+    known = set(rows.values_list("name", flat=True))
+    ExecutionStep.objects.bulk_create(
+        ExecutionStep(execution=execution, name=name, position=position)
+        for position, name in enumerate(OF_A_LAUNCH)
+        if name not in known
+    )
+
+
+def take_back_attempt(execution: Execution) -> None:
+    """It only looked whether an agent is at work: that was no attempt. The caller's row has its number still."""
+    Attempt.objects.filter(execution=execution, number=execution.attempt, ended_at=None).delete()
 
 
 def begin(execution: Execution, name: StepName, *, at: datetime) -> None:

@@ -35,14 +35,30 @@ def write(*, workspace: Workspace, entries: Sequence[ContextEntry], now: datetim
 
     Must not be called inside a transaction. Raises FileTrouble (BadPath, NoSpace among them).
     """
+    return _write(workspace, entries, [], now)
+
+
+def _write(
+    workspace: Workspace, entries: Sequence[ContextEntry], known: Sequence[ContextFile], now: datetime
+) -> list[ContextFile]:
     root = files.root_of(workspace)
     for entry in entries:
         _check(entry.path)
         files.write_atomic(root, f"{CONTEXT}/{entry.path}", entry.content, is_durable=False)
     crashpoint("context.after_files")
     rows = sorted((_row(workspace, entry, now) for entry in entries), key=lambda row: row.path)
-    files.write_atomic(root, f"{CONTEXT}/{MANIFEST}", as_json(_manifest(workspace, rows)), is_durable=False)
+    files.write_atomic(root, f"{CONTEXT}/{MANIFEST}", as_json(_manifest(workspace, [*known, *rows])), is_durable=False)
     return rows
+
+
+def add(*, workspace: Workspace, entries: Sequence[ContextEntry], now: datetime) -> list[ContextFile]:
+    """Write further files beside those that are there, and name them in the manifest; return their rows for ``record``.
+
+    The same again changes nothing. Must not be called inside a transaction. Raises FileTrouble.
+    """
+    paths = {entry.path for entry in entries}
+    known = ContextFile.objects.filter(workspace=workspace).exclude(path__in=paths).select_related("item")
+    return _write(workspace, entries, list(known), now)
 
 
 def record(rows: Sequence[ContextFile]) -> None:

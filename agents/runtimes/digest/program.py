@@ -110,7 +110,13 @@ class Page:
         return f"# {title}\n\n" + "\n".join(self.parts)
 
 
-def write_page(event: dict[str, Any], item: dict[str, Any], previous: dict[str, Any], run: dict[str, Any]) -> str:
+def write_page(
+    event: dict[str, Any],
+    item: dict[str, Any],
+    previous: dict[str, Any],
+    run: dict[str, Any],
+    news: list[dict[str, Any]],
+) -> str:
     """The page as text."""
     facts, told = part(event, "facts"), part(event, "changes")
     state, before = part(item, "state"), part(previous, "state")
@@ -131,8 +137,18 @@ def write_page(event: dict[str, Any], item: dict[str, Any], previous: dict[str, 
     page.section(
         "What was asked of this digest", "\n".join(f"* {escape(one)}" for one in asked) or "Nothing beyond it."
     )
+    add_news(page, news)
     add_what_the_gate_misses(page, event, state, before, run)
     return page.text(f"Digest: {shown(title, 200)}")
+
+
+def add_news(page: Page, news: list[dict[str, Any]]) -> None:
+    """What came while it was at work: a section for each, the oldest first."""
+    for at, event in enumerate(news, 1):
+        changes = compare({}, {}, part(event, "changes"))
+        body = f"{what_changed(changes, {'known': True}, event)}\n\n{who_and_when(event, {})}"
+        text = str(part(event, "facts").get("text") or "")
+        page.section(f"News {at}", f"{body}\n\n{quote(text)}" if text else body)
 
 
 def part(value: dict[str, Any], name: str) -> dict[str, Any]:
@@ -218,7 +234,8 @@ def main(root: str) -> int:
     event = read(root, "context/event.json")
     item = read(root, "context/item.json")
     previous = read(root, "context/previous.json")
-    text = write_page(event, item, previous, run)
+    news = [read(root, f"{path}/event.json") for path in run.get("news", []) if isinstance(path, str)]
+    text = write_page(event, item, previous, run, news)
     for path in targets_of(run):
         save(root, path, text)
     tell("done", f"The digest has {len(text):,} characters.")

@@ -7,7 +7,7 @@ from agents.services.admission.limits import pause_all, resume_all, tell_pause, 
 from agents.services.admission.lock import lock_capacity
 from agents.services.admission.parking import unpark
 from agents.services.admission.requests import cancel_start, request_start, request_starts
-from agents.services.admission.slots import holds_slot, release
+from agents.services.admission.slots import ask_for_room, conclude, give_up_room, holds_slot, pass_on_workspace, release
 from agents.starts import AGENT_START, Block, StartHandler, held_by, holds, starts
 
 __all__ = [
@@ -15,13 +15,17 @@ __all__ = [
     "Block",
     "StartHandler",
     "admit",
+    "ask_for_room",
     "cancel_start",
     "charge",
+    "conclude",
     "expire_starts",
+    "give_up_room",
     "held_by",
     "holds",
     "holds_slot",
     "lock_capacity",
+    "pass_on_workspace",
     "pause_all",
     "release",
     "request_start",

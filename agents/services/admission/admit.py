@@ -41,7 +41,7 @@ def admit(*, now: datetime, limit: int = 50) -> int:
     whoever is kept back by something of its own is parked, out of the ready index.
     """
     limits = limits_now()
-    if limits.is_paused or not (room := read_room(limits)).has_room or not is_any_ready(room, now):
+    if limits.is_paused or not is_any_ready(read_room(limits), now):
         return 0
     with transaction.atomic():
         limits = lock_capacity()
@@ -78,7 +78,8 @@ class _Pass:
                 self.room.take(need)
                 self.gate.take(start)
                 picked.append((start, need))
-            if len(picked) >= limit or not self.room.has_room:
+            # Who asks for no slot may start however full it is.
+            if len(picked) >= limit or (not self.room.has_room and (start.agents or start.workspaces)):
                 break
         for block, parked in self.parked.items():
             park(parked, block, now=self.now)

@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from agents.enums import Pool, StartStatus
 from agents.models import StartRequest
 from agents.selectors.turns import turn_key
-from agents.services.admission.slots import let_in, release
+from agents.services.admission.slots import conclude, let_in, release
 from dct_site.kernel import moves, wake
 from dct_site.kernel.rows import insert
 
@@ -98,3 +98,4 @@ def cancel_start(*, start: StartRequest, now: datetime, reason: str, by: str = m
         elif start.status == StartStatus.ADMITTED:
             for pool in Pool:
                 release(start=start, pool=pool, now=now)
+            conclude(start=start, now=now)  # one that asked for no slot

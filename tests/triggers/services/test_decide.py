@@ -7,7 +7,7 @@ import pytest
 from agents.models import StartRequest
 from tests.factories.triggers import NOON, after, make_delivery, make_jira, make_trigger, status_change, ticket
 from tests.factories.workspaces import make_item
-from triggers.enums import DeliveryStatus, ExecutionStatus, Origin, Outcome, Refusal, StepName
+from triggers.enums import DeliveryStatus, ExecutionStatus, Origin, Outcome, Refusal
 from triggers.models import (
     Decision,
     DeliveryOutcome,
@@ -19,6 +19,7 @@ from triggers.models import (
     WebhookEndpoint,
 )
 from triggers.services.decide.pending import decide_pending
+from triggers.services.steps import OF_A_LAUNCH
 from workspaces.enums import TrustTier
 from workspaces.models import ContextItem
 
@@ -38,7 +39,7 @@ def test_a_matching_event_fires_once_with_everything_that_the_launch_needs() -> 
     assert (execution.event, execution.revision, execution.priority) == (event, trigger.published, 7)
     assert (execution.max_attempts, execution.expires_at) == (4, after(61))
     assert execution.item_id_at_start == event.item_id
-    assert [step.name for step in execution.steps.all()] == list(StepName)
+    assert [step.name for step in execution.steps.all()] == list(OF_A_LAUNCH)
     start = StartRequest.objects.get()
     assert execution.start == start
     assert (start.kind, start.subject_id, start.priority) == ("execution", execution.pk, 7)

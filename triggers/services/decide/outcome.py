@@ -202,6 +202,7 @@ def _ask_for_starts(plan: Plan, begun: list[Execution]) -> None:
                 limits=answer.candidate.document.limits,
                 connection_id=one.event.connection_id,
                 is_apart=answer.is_apart,
+                looks_first=answer.candidate.document.looks_first,
             ),
         )
         for execution, (one, answer) in zip(begun, plan.begun, strict=True)

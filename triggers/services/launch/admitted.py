@@ -1,16 +1,20 @@
 """Launches admitted executions: takes one at a time under a lease and prepares its workspace and its agent."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
 
+from agents.services.succession import AgentGone
 from dct_site.kernel.about import about
 from dct_site.kernel.moves import LostRace
 from triggers.models import Execution
+from triggers.services.launch import at_work
 from triggers.services.launch import ends as launch_ends
 from triggers.services.launch import steps as launch_steps
 from triggers.services.launch.checks import CannotLaunch
 from triggers.services.launch.lease import Lease, claimable
+from triggers.services.launch.matching import Matching, look
 from triggers.services.stopwatch import Stopwatch
 from workspaces import files
 from workspaces.services.clone import TemplateGone
@@ -42,13 +46,19 @@ def _launch(execution_id: int, *, owner: str, watch: Stopwatch) -> bool:
 
 def _launch_about(execution: Execution, *, owner: str, watch: Stopwatch) -> bool:
     # What can be said before the lease is found out before it, and told under it: who has no lease has no say.
-    outline: launch_steps.Outline | Exception
+    way: _Way | Exception
     try:
-        outline = launch_steps.outline(execution, now=watch.now())
+        way = _way_of(execution, watch.now())
     except Exception as failure:  # noqa: BLE001 - raised again below, where it is told
-        outline = failure
-    known = None if isinstance(outline, Exception) else outline
-    lease = launch_steps.take(execution, known, owner=owner, now=watch.now())
+        way = failure
+    known = None if isinstance(way, Exception) else way
+    lease = launch_steps.take(
+        execution,
+        known.outline if known else None,
+        matching=known.matching if known else None,
+        owner=owner,
+        now=watch.now(),
+    )
     if lease is None:
         return False
     try:
@@ -56,9 +66,9 @@ def _launch_about(execution: Execution, *, owner: str, watch: Stopwatch) -> bool
             raise files.NoSpace(FULL)
         if lease.takeovers >= MOST_TAKEOVERS:
             raise CannotLaunch(f"Whoever prepared it was cut off {lease.takeovers} times. Look into the log for why.")
-        if isinstance(outline, Exception):
-            raise outline
-        launch_steps.run(lease, execution, outline)
+        if isinstance(way, Exception):
+            raise way
+        _go(lease, execution, way)
     except LostRace:
         log.info("launch_lost", execution=lease.execution_id, owner=lease.owner)
     except files.NoSpace as full:
@@ -69,6 +79,39 @@ def _launch_about(execution: Execution, *, owner: str, watch: Stopwatch) -> bool
         log.exception("launch_failed", execution=lease.execution_id, epoch=lease.epoch)
         _end(lease, failure)
     return True
+
+
+@dataclass(frozen=True)
+class _Way:
+    """Where a launch goes: to the agent at work that ``matching`` names, into the workspace of ``outline``, or back
+    into the queue, to wait for room.
+    """
+
+    matching: Matching | None
+    outline: launch_steps.Outline | None
+
+
+def _way_of(execution: Execution, now: datetime) -> _Way:
+    """Settled before anything is made. Raises CannotLaunch and TemplateGone (final)."""
+    matching = look(execution)
+    has_room = execution.start is None or bool(execution.start.workspaces)
+    if not has_room or (matching is not None and matching.agent is not None):
+        return _Way(matching, None)
+    return _Way(matching, launch_steps.outline(execution, now=now))
+
+
+def _go(lease: Lease, execution: Execution, way: _Way) -> None:
+    """Raises what the steps raise."""
+    if way.outline is not None:
+        launch_steps.run(lease, execution, way.outline)
+    elif way.matching is not None and way.matching.agent is not None:
+        try:
+            at_work.give(lease, execution, way.matching)
+        except AgentGone:
+            log.info("agent_gone", execution=lease.execution_id, agent=way.matching.agent.pk)
+            at_work.put_back(lease)
+    else:
+        launch_ends.ask_for_room(lease, way.matching)
 
 
 def _end(lease: Lease, failure: Exception) -> None:

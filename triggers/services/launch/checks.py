@@ -38,7 +38,7 @@ def plan_of(execution: Execution) -> Plan:
         title_pattern=workspace.get("title_pattern") or (template.title_pattern if template else "{trigger.name}"),
         context_refresh_mode=ContextRefreshMode(mode or ContextRefreshMode.TRIGGERING_ITEM),
         deploy=DeployMode.DRAFT
-        if _is_draft_asked_for(execution)
+        if is_draft_asked_for(execution)
         else DeployMode(workspace.get("deploy") or DeployMode.AUTO),
         profile=profile_of(execution),
         instructions=agent.get("instructions") or "",
@@ -46,7 +46,7 @@ def plan_of(execution: Execution) -> Plan:
     )
 
 
-def _is_draft_asked_for(execution: Execution) -> bool:
+def is_draft_asked_for(execution: Execution) -> bool:
     """Whether a person replayed the event into a draft, whatever the revision says."""
     event = execution.event
     is_replay = event.origin == Origin.REPLAY and event.delivery_id is not None

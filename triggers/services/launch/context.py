@@ -1,6 +1,7 @@
 """What an execution's workspace is told: the event, the item before and after, its history and the words that came."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from django.db.models import Q
@@ -53,8 +54,7 @@ def entries_for(execution: Execution, workspace: Workspace) -> list[ContextEntry
 
     Of the events that a run is about, the newest of its item leads: it works by that one, and by the item's state then.
     """
-    events = _events_of(execution)
-    event = next(one for one in reversed(events) if one.item_id == execution.event.item_id)
+    events, event = _events_and_lead(execution)
     tier = TrustTier(event.trust_tier)
     found: dict[str, ContextEntry] = {}
     mode = ContextRefreshMode(workspace.context_refresh_mode)
@@ -65,6 +65,19 @@ def entries_for(execution: Execution, workspace: Workspace) -> list[ContextEntry
         for entry in _of_row(row, event, tier):
             found[entry.path] = entry
     return list(found.values())
+
+
+def news_for(execution: Execution, path: str) -> list[ContextEntry]:
+    """The same files about what happened, below ``path``, for an agent that is at work on an earlier event."""
+    events, event = _events_and_lead(execution)
+    tier = TrustTier(event.trust_tier)
+    entries = (*_of_event(event, tier), *_of_others(execution, events, event, tier))
+    return [replace(entry, path=f"{path}/{entry.path}") for entry in entries]
+
+
+def _events_and_lead(execution: Execution) -> tuple[list[Event], Event]:
+    events = _events_of(execution)
+    return events, next(one for one in reversed(events) if one.item_id == execution.event.item_id)
 
 
 def _of_event(event: Event, tier: TrustTier) -> Iterator[ContextEntry]:

@@ -13,6 +13,7 @@ from triggers.services import steps
 from triggers.services.execution_moves import go
 from triggers.services.execution_start import EXECUTION_START, asked_by, work_time
 from triggers.services.launch.lease import Lease
+from triggers.services.launch.matching import Matching, has_fallen_back
 from triggers.services.slots import give_back_everything
 from workspaces.services import lifecycle
 
@@ -33,6 +34,32 @@ def wait_for_space(lease: Lease, reason: str) -> None:
             lease_until=at + NO_SPACE_WAIT,
             reason=reason[:1000],
             deadline_at=at + NO_SPACE_WAIT + work_time(execution),
+        )
+
+
+def ask_for_room(lease: Lease, matching: Matching | None) -> None:
+    """No agent at work takes it: it waits for a workspace and an agent of its own, in its old place. That was no
+    attempt. Raises LostRace where the execution is no longer this launcher's.
+    """
+    with transaction.atomic():
+        execution = lease.hold()
+        at = lease.now()
+        assert execution.start is not None  # noqa: S101 - it was admitted
+        admission.ask_for_room(start=execution.start, now=at)
+        steps.take_back_attempt(execution)
+        steps.begin_anew(execution)
+        before = execution.attempt - 1
+        go(
+            execution,
+            ExecutionStatus.QUEUED,
+            now=at,
+            guard={"epoch": lease.epoch},
+            attempt=before,
+            started_at=execution.started_at if before else None,
+            lease_owner="",
+            lease_until=None,
+            deadline_at=None,
+            matching=matching.as_data(at=at) if matching else execution.matching,
         )
 
 
@@ -72,6 +99,7 @@ def _fail(lease: Lease, execution: Execution, reason: str, at: datetime) -> None
 
 def _queue_again(lease: Lease, execution: Execution, reason: str, at: datetime) -> None:
     not_before = at + backoff(execution.attempt)
+    document = read(execution.revision.document)
     start = admission.request_start(
         kind=EXECUTION_START,
         subject_id=execution.pk,
@@ -82,9 +110,10 @@ def _queue_again(lease: Lease, execution: Execution, reason: str, at: datetime) 
         backlog_turn=execution.start.backlog_turn if execution.start is not None else 0,
         **asked_by(
             execution,
-            limits=read(execution.revision.document).limits,
+            limits=document.limits,
             connection_id=execution.event.connection_id,
             is_apart=execution.start is not None and not execution.start.is_in_turn,
+            looks_first=document.looks_first and not has_fallen_back(execution),
         ),
     )
     go(

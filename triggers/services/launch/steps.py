@@ -20,6 +20,7 @@ from triggers.services.execution_moves import go
 from triggers.services.launch.checks import Plan, plan_of
 from triggers.services.launch.context import entries_for, title_values
 from triggers.services.launch.lease import Lease, claim
+from triggers.services.launch.matching import Matching
 from triggers.services.slots import give_back_agent_slot
 from workspaces.enums import DeployMode, TrustTier
 from workspaces.models import ContextFile, Workspace
@@ -74,10 +75,14 @@ def outline(execution: Execution, *, now: datetime) -> Outline:
     return Outline(plan, workspace)
 
 
-def take(execution: Execution, wanted: Outline | None, *, owner: str, now: datetime) -> Lease | None:
+def take(
+    execution: Execution, wanted: Outline | None, *, matching: Matching | None = None, owner: str, now: datetime
+) -> Lease | None:
     """Take the lease and, where it is known what is wanted, enter the workspace; None where somebody else was first."""
     with transaction.atomic():
         lease = claim(execution, owner=owner, now=now)
+        if lease is not None and matching is not None:
+            Execution.objects.filter(pk=execution.pk).update(matching=matching.as_data(at=now))
         if lease is not None and wanted is not None:
             wanted.workspace = clone.enter(wanted.workspace, now=now)
             if execution.workspace_id != wanted.workspace.pk:

@@ -4,7 +4,9 @@ from collections.abc import Callable
 from datetime import datetime
 
 from agents.models import Agent
+from agents.services import admission, intents
 from dct_site.kernel.crashpoints import crashpoint
+from triggers.documents import read
 from triggers.enums import Attention, ExecutionStatus, StepName
 from triggers.models import Execution
 from triggers.services import ends, steps
@@ -26,8 +28,39 @@ def verify(execution: Execution, now: datetime) -> None:
     crashpoint("settle.in_verify")
 
 
+def note_told(execution: Execution, now: datetime) -> None:
+    """The agent at work that it was given to was told at the begin of a turn."""
+    steps.end(execution, StepName.DELIVER_UPDATE, at=now)
+    steps.begin(execution, StepName.WORK, at=now)
+
+
+def fall_back(execution: Execution, now: datetime) -> None:
+    """The agent that it was given to ended before it had proven anything: it waits for a workspace and a fresh one."""
+    assert execution.news is not None  # noqa: S101 - the rule asked
+    assert execution.start is not None  # noqa: S101 - it was admitted
+    agent, reason = execution.news.agent_id, f"Agent {execution.news.agent_id} ended before it was done with the news."
+    intents.take_back(intent=execution.news, now=now)
+    limits = read(execution.revision.document).limits
+    admission.ask_for_room(start=execution.start, now=now, expires_at=now + limits.expires)
+    steps.end_attempt(execution, at=now, outcome=ExecutionStatus.QUEUED, error=reason)
+    steps.begin_anew(execution)
+    go(
+        execution,
+        ExecutionStatus.QUEUED,
+        now=now,
+        reason=f"{reason} A fresh one begins.",
+        news=None,
+        matching={**execution.matching, "fell_back": {"agent": agent, "at": now.isoformat()}},
+        expires_at=now + limits.expires,
+        deadline_at=None,
+    )
+    crashpoint("settle.in_fall_back")
+
+
 def succeed(execution: Execution, now: datetime) -> None:
     """Every required deliverable holds or was waived, and the agent has ended."""
+    if execution.news_id is not None:
+        note_told(execution, now)
     if execution.status != ExecutionStatus.VERIFYING:
         verify(execution, now)
     go(execution, ExecutionStatus.SUCCEEDED, now=now, ended_at=now)
@@ -109,4 +142,6 @@ MOVES: dict[Next, Callable[[Execution, datetime], None]] = {
     Next.FAIL: fail,
     Next.CANCEL: cancel,
     Next.TIME_OUT: time_out,
+    Next.NOTE_TOLD: note_told,
+    Next.FALL_BACK: fall_back,
 }

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from agents.enums import AgentStatus, WaitsFor
+from agents.enums import AGENT_MOVES, AgentStatus, IntentStatus, WaitsFor
 from triggers.enums import Attention, ExecutionStatus
 
 
@@ -19,6 +19,8 @@ class Next(StrEnum):
     FAIL = "fail"
     CANCEL = "cancel"
     TIME_OUT = "time_out"
+    NOTE_TOLD = "note_told"
+    FALL_BACK = "fall_back"
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,20 @@ class Standing:
     waits_for: WaitsFor | None
     says_done: bool
     is_proven: bool
+    is_overdue: bool
+
+
+@dataclass(frozen=True)
+class UpdateStanding:
+    """An execution that was given to an agent at work, that agent, and what it is told for it.
+
+    ``news`` is done when the agent was told at the begin of a turn; ``is_noted``: the execution's steps say so.
+    """
+
+    status: ExecutionStatus
+    agent: AgentStatus
+    news: IntentStatus
+    is_noted: bool
     is_overdue: bool
 
 
@@ -58,6 +74,21 @@ def next_of(standing: Standing) -> Next:
     if standing.is_overdue:
         return Next.TIME_OUT
     return _at_work(standing)
+
+
+def next_of_update(standing: UpdateStanding) -> Next:
+    """It succeeds when the agent was told and the gate held again after that; an agent that ends otherwise leaves it to
+    a fresh one. An end counts before the deadline.
+    """
+    if standing.status != ExecutionStatus.RUNNING:
+        return Next.NOTHING
+    if standing.agent == AgentStatus.COMPLETED and standing.news == IntentStatus.DONE:
+        return Next.SUCCEED
+    if standing.agent in AGENT_MOVES.terminal or standing.news == IntentStatus.DROPPED:
+        return Next.FALL_BACK
+    if standing.is_overdue:
+        return Next.TIME_OUT
+    return Next.NOTE_TOLD if standing.news == IntentStatus.DONE and not standing.is_noted else Next.NOTHING
 
 
 def _may_time_out(standing: Standing) -> bool:

@@ -4,17 +4,17 @@ from datetime import datetime
 
 import structlog
 from django.db import transaction
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 
-from agents.enums import AgentStatus, WaitsFor
-from agents.models import Agent
+from agents.enums import AgentStatus, IntentStatus, WaitsFor
+from agents.models import Agent, AgentIntent
 from dct_site.kernel.about import about
 from dct_site.kernel.moves import IllegalMove, LostRace
-from triggers.enums import Attention, ExecutionStatus
-from triggers.models import Execution
+from triggers.enums import Attention, ExecutionStatus, StepName, StepStatus
+from triggers.models import Execution, ExecutionStep
 from triggers.services.proof import unproven
 from triggers.services.settle import moves as settle_moves
-from triggers.services.settle.rule import Next, Standing, next_of
+from triggers.services.settle.rule import Next, Standing, UpdateStanding, next_of, next_of_update
 from triggers.services.slots import give_back_left_over
 
 log = structlog.get_logger(__name__)
@@ -35,7 +35,7 @@ def settle_some(*, now: datetime, limit: int = 100) -> int:
     Safe to repeat and to run twice at once: each move is a compare-and-swap on what was looked at.
     """
     moved = 0
-    for execution in unsettled(now)[:limit]:
+    for execution in (*unsettled(now)[:limit], *unsettled_updates(now)[:limit]):
         moved += _settle(execution, now)
     give_back_left_over(now=now, limit=limit)
     return moved
@@ -63,7 +63,37 @@ def unsettled(now: datetime) -> QuerySet[Execution]:
     asking = Q(status=ExecutionStatus.NEEDS_ATTENTION, attention__in=[Attention.QUESTION, Attention.UNSATISFIED])
     asking &= ended | Q(agent_status__in=_AT_WORK)
     overdue = Q(status__in=LIVE, deadline_at__lte=now)
+    rows = rows.filter(news=None)
     return rows.filter(running | verifying | asking | overdue).order_by(F("deadline_at").asc(nulls_last=True), "id")
+
+
+def unsettled_updates(now: datetime) -> QuerySet[Execution]:
+    """Executions that were given to agents at work, for which something may follow."""
+    untold = ExecutionStep.objects.filter(execution=OuterRef("pk"), name=StepName.DELIVER_UPDATE)
+    untold = untold.exclude(status=StepStatus.DONE)
+    told = Q(Exists(untold), news__status=IntentStatus.DONE)
+    over = Q(news__agent__status__in=_ENDED) | Q(news__status=IntentStatus.DROPPED) | Q(deadline_at__lte=now)
+    rows = Execution.objects.filter(told | over, status=ExecutionStatus.RUNNING, news__isnull=False)
+    return rows.order_by(F("deadline_at").asc(nulls_last=True), "id")
+
+
+def update_standing_of(execution: Execution, now: datetime) -> UpdateStanding:
+    """How an execution that was given to an agent at work stands, read without a lock."""
+    news = AgentIntent.objects.select_related("agent").get(execution=execution)
+    noted = execution.steps.filter(name=StepName.DELIVER_UPDATE, status=StepStatus.DONE)
+    return UpdateStanding(
+        status=ExecutionStatus(execution.status),
+        agent=AgentStatus(news.agent.status),
+        news=IntentStatus(news.status),
+        is_noted=noted.exists(),
+        is_overdue=execution.deadline_at is not None and execution.deadline_at <= now,
+    )
+
+
+def _next(execution: Execution, now: datetime) -> Next:
+    if execution.news_id is not None:
+        return next_of_update(update_standing_of(execution, now))
+    return next_of(standing_of(execution, now))
 
 
 def standing_of(execution: Execution, now: datetime) -> Standing:
@@ -86,16 +116,16 @@ def _settle(seen: Execution, now: datetime) -> bool:
 
 
 def _settle_about(seen: Execution, now: datetime) -> bool:
-    if next_of(standing_of(seen, now)) is Next.NOTHING:
-        return False
     try:
+        if _next(seen, now) is Next.NOTHING:
+            return False
         with transaction.atomic():
             execution = (
                 Execution.objects.select_for_update(of=("self",))
-                .select_related("workspace", "start", "revision")
+                .select_related("workspace", "start", "revision", "news")
                 .get(pk=seen.pk)
             )
-            following = next_of(standing_of(execution, now))  # again, now that it is ours
+            following = _next(execution, now)  # again, now that it is ours
             if following is Next.NOTHING:
                 return False
             settle_moves.MOVES[following](execution, now)
