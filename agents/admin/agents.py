@@ -44,6 +44,8 @@ class AgentAdmin(RoleAdmin):
         "profile",
         "workspace",
         "start",
+        "replaces",
+        "criteria",
         "status",
         "reason",
         "waits_for",

@@ -35,6 +35,10 @@ class AgentSerializer(serializers.ModelSerializer[Agent]):
     """An agent in a workspace. ``rounds`` counts how often the completion gate sent it back."""
 
     profile_name = serializers.CharField(source="profile.name")
+    replaces = serializers.IntegerField(
+        source="replaces_id", allow_null=True, help_text="The agent that it goes on after."
+    )
+    replaced_by = serializers.IntegerField(source="replaced_by.pk", default=None, allow_null=True)
 
     class Meta:
         model = Agent
@@ -43,6 +47,8 @@ class AgentSerializer(serializers.ModelSerializer[Agent]):
             "workspace_id",
             "profile_id",
             "profile_name",
+            "replaces",
+            "replaced_by",
             "status",
             "waits_for",
             "reason",

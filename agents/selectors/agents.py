@@ -9,7 +9,8 @@ from agents.models import Agent, AgentMessage, AgentProfile, ModelProvider, Obso
 
 def agents_visible_to(*, user: Person, operation: Operation = Operation.VIEW) -> QuerySet[Agent]:
     """Agents in any status, newest first."""
-    rows = Agent.objects.select_related("profile", "workspace", "start").defer("checkpoint")
+    rows = Agent.objects.select_related("profile", "workspace", "start", "replaced_by")
+    rows = rows.defer("checkpoint", "replaced_by__checkpoint")
     return visible(rows, user=user, operation=operation)
 
 

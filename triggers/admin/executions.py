@@ -73,6 +73,8 @@ class ExecutionAdmin(RoleAdmin):
         "item_id_at_start",
         "start",
         "workspace",
+        "matching",
+        "news",
         "status",
         "attention",
         "reason",

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 
 from accounts.api.base import ReadingViewSet
 from accounts.operations import Operation
+from agents.enums import Criterion, Strategy
 from agents.models import Agent
 from dct_site.kernel.rest.filters import IdFilter, WordsFilter
 from dct_site.kernel.rest.inputs import Input, LineField
@@ -74,6 +75,33 @@ class AgentAtWork(serializers.ModelSerializer[Agent]):
         read_only_fields = fields
 
 
+class LookSerializer(serializers.Serializer[Any]):
+    """An agent at work that was compared; ``why_not`` is empty where it matches."""
+
+    agent = serializers.IntegerField()
+    workspace = serializers.IntegerField()
+    why_not = serializers.CharField()
+
+
+class FellBackSerializer(serializers.Serializer[Any]):
+    """The agent that ended before it was done with the news, and when that was seen."""
+
+    agent = serializers.IntegerField()
+    at = serializers.DateTimeField()
+
+
+class MatchingSerializer(serializers.Serializer[Any]):
+    """Which agents at work were looked at before anything was made, and what came of it."""
+
+    strategy = serializers.ChoiceField(choices=Strategy.choices)
+    match_on = serializers.ListField(child=serializers.ChoiceField(choices=Criterion.choices))
+    agent = serializers.IntegerField(allow_null=True, help_text="The one that matched.")
+    looked_at = LookSerializer(many=True, help_text="The newest first, twenty at most.")
+    outcome = serializers.CharField()
+    fell_back = FellBackSerializer(required=False)
+    at = serializers.DateTimeField()
+
+
 class ExecutionSerializer(serializers.ModelSerializer[Execution]):
     """One execution."""
 
@@ -87,6 +115,10 @@ class ExecutionSerializer(serializers.ModelSerializer[Execution]):
     replaced_by = serializers.IntegerField(
         source="replaced_by_id", allow_null=True, help_text="The execution of the newer event that cancelled it."
     )
+    given_to = serializers.IntegerField(
+        source="news.agent_id", default=None, allow_null=True, help_text="The agent at work that is told of it."
+    )
+    matching = serializers.SerializerMethodField(help_text="Null where its strategy asked for a fresh agent.")
     failure = serializers.SerializerMethodField(help_text="Where it failed; null for one that did not.")
     steps = StepSerializer(many=True)
 
@@ -105,6 +137,8 @@ class ExecutionSerializer(serializers.ModelSerializer[Execution]):
             "attention",
             "reason",
             "replaced_by",
+            "given_to",
+            "matching",
             "failure",
             "priority",
             "attempt",
@@ -119,6 +153,10 @@ class ExecutionSerializer(serializers.ModelSerializer[Execution]):
             "steps",
         )
         read_only_fields = fields
+
+    @extend_schema_field(MatchingSerializer(allow_null=True))
+    def get_matching(self, row: Execution) -> dict[str, Any] | None:
+        return row.matching or None
 
     @extend_schema_field(serializers.ChoiceField(choices=Failure.choices, allow_null=True))
     def get_failure(self, row: Execution) -> str | None:

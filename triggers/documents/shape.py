@@ -243,6 +243,19 @@ def _limit_problems(document: Mapping[str, Any]) -> Iterator[Problem]:
             yield Problem(f"limits.{name}", "out_of_range", f"{told} Lower it, or raise the other.")
     yield from waiting_problems(limits)
     yield from budget_problems(limits)
+    yield from _strategy_problems(document)
+
+
+# With these, no event of an item ever finds the trigger's own agent at work.
+_NEVER_BESIDE = (OverlapPolicy.QUEUE, OverlapPolicy.SKIP, OverlapPolicy.CANCEL_RUNNING)
+
+
+def _strategy_problems(document: Mapping[str, Any]) -> Iterator[Problem]:
+    strategy = document["agent"].get("strategy") or Strategy.FRESH
+    overlap = (document.get("limits") or {}).get("overlap")
+    if strategy != Strategy.FRESH and overlap in _NEVER_BESIDE:
+        told = f"With limits.overlap {overlap} no event finds its agent at work: agent.strategy {strategy} never acts."
+        yield Problem("limits.overlap", "not_with", f"{told} Choose allow or coalesce, or the strategy fresh.")
 
 
 def _rule_problems(rules: Mapping[str, Any], path: str) -> Iterator[Problem]:

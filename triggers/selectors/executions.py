@@ -39,7 +39,7 @@ class Detail:
 
 def executions_visible_to(*, user: Person, operation: Operation = Operation.VIEW) -> QuerySet[Execution]:
     """Executions of triggers and workspaces within reach, newest first; ready for a list (no query per row)."""
-    rows = Execution.objects.select_related("trigger", "revision", "event__item", "start", "workspace")
+    rows = Execution.objects.select_related("trigger", "revision", "event__item", "start", "workspace", "news")
     return visible(rows.prefetch_related("steps"), user=user, operation=operation)
 
 

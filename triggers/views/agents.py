@@ -27,6 +27,7 @@ from triggers.enums import Attention
 from triggers.models import Execution
 from triggers.services import attention
 from triggers.views.links import execution_title, link_to_execution, link_to_workspace
+from triggers.views.matching import company_of
 
 STATUS = Choice("status", "State", "Any state", [(one.value, one.label) for one in AgentStatus])
 STOP_LINES = (
@@ -100,6 +101,7 @@ class AgentPage(PageView):
             "runtime": _runtime(agent.profile.runtime),
             "sandbox": next((run.sandbox for run in reversed(runs) if run.sandbox), "not started yet"),
             "facts": _facts(agent),
+            "company": company_of(agent, user=self.user),
             "obsolete": self._obsolete(agent),
             "runs": [_run(run) for run in runs],
         }

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.http import QueryDict
 
+from agents.enums import Criterion
 from dct_site.kernel import safe_json
 from dct_site.kernel.safe_json import UnsafeJson
 from triggers.conditions.schema import Problem
@@ -83,6 +84,11 @@ def _workspace(posted: QueryDict, draft: Mapping[str, Any]) -> dict[str, Any]:
 
 def _agent(posted: QueryDict, draft: Mapping[str, Any]) -> dict[str, Any]:
     part = {**_mapping(draft, "agent"), "profile_id": _whole(posted.get("agent-profile_id", ""))}
+    if "agent-strategy" in posted:  # with it, no box that is ticked means none of them
+        chosen = posted.getlist("agent-match_on")
+        known = [one for one in Criterion.values if one in chosen]
+        _choose(part, "strategy", posted["agent-strategy"], DEFAULTS["agent"])
+        _choose(part, "match_on", known, DEFAULTS["agent"])
     _set(part, "instructions", _text(posted.get("agent-instructions", "")))
     return part
 

@@ -9,7 +9,7 @@ from django.forms import BaseFormSet, formset_factory
 
 from accounts.models import Connection, User
 from accounts.permissions import visible
-from agents.enums import BudgetWindow
+from agents.enums import BudgetWindow, Criterion, Strategy
 from agents.models import AgentProfile
 from deliverables.enums import DeliverableKind
 from deliverables.rules.formats import KINDS
@@ -64,6 +64,17 @@ class AgentPart(forms.Form):
     """Who works in it."""
 
     profile_id = forms.ChoiceField(label="Agent profile", required=False)
+    strategy = forms.ChoiceField(
+        label="Where an agent is at work on the item already",
+        choices=Strategy.choices,
+        help_text="The newest that equals the one that would begin. A draft for review is always made anew.",
+    )
+    match_on = forms.MultipleChoiceField(
+        label="It must be equal in",
+        required=False,
+        choices=Criterion.choices,
+        widget=forms.CheckboxSelectMultiple(attrs={"class": "form-check-input"}),
+    )
     instructions = forms.CharField(
         required=False,
         max_length=20_000,
@@ -191,6 +202,7 @@ DELIVERABLES = "deliverables"
 DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "general": {"priority": DEFAULT_PRIORITY},
     "workspace": {"deploy": DeployMode.AUTO.value},
+    "agent": {"strategy": Strategy.FRESH.value, "match_on": Criterion.values},
     "limits": {
         "cooldown_policy": DocumentLimits.cooldown_policy.value,
         "cooldown_by": DocumentLimits.cooldown_by.value,
@@ -230,7 +242,7 @@ def forms_of(draft: Mapping[str, Any], *, user: User, may_raise: bool) -> Editor
     )
     rows = [(str(row.pk), row.name) for row in templates_visible_to(user=user).order_by("name", "id")]
     _choices(workspace_form, "template_id", _offered(rows, template, "An empty workspace"))
-    agent_form = AgentPart(prefix="agent", initial={**agent, "profile_id": profile})
+    agent_form = AgentPart(prefix="agent", initial={**DEFAULTS["agent"], **agent, "profile_id": profile})
     profiles = visible(AgentProfile.objects.filter(is_archived=False), user=user).order_by("name", "id")
     _choices(agent_form, "profile_id", _offered([(str(row.pk), row.name) for row in profiles], profile, "Choose one"))
     initial: Any = [_flat(part) for part in _list(draft, DELIVERABLES)]

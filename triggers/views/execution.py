@@ -19,6 +19,7 @@ from triggers.views.agents import agent_shown
 from triggers.views.execution_words import answer_of
 from triggers.views.executions import taken
 from triggers.views.links import execution_number, execution_title, link_to_event, link_to_execution, link_to_trigger
+from triggers.views.matching import given_to, matching_shown
 from triggers.views.proof import deliverables_shown, deliverables_words
 from triggers.views.workspace_parts import workspace_shown
 from workspaces.enums import TrustTier
@@ -50,7 +51,7 @@ class ExecutionPage(PageView):
     def context(self, **kwargs: Any) -> dict[str, Any]:
         execution = self.find(executions_visible_to(user=self.user), pk=kwargs["pk"])
         detail = detail_of(execution, now=self.now)
-        agent = detail.agents[-1] if detail.agents else None
+        agent = detail.agents[-1] if detail.agents else given_to(execution, user=self.user)
         return {"execution": {**self._head(detail), **self._body(detail, agent), **self._urls(execution)}}
 
     def _head(self, detail: Detail) -> dict[str, Any]:
@@ -87,7 +88,11 @@ class ExecutionPage(PageView):
         return {
             "deliverables": shown,
             "deliverables_words": deliverables_words(detail.deliverables),
-            "why": {**self._why(row), "took_in": _taken_in(detail)},
+            "why": {
+                **self._why(row),
+                "took_in": _taken_in(detail),
+                "matching": matching_shown(row, user=self.user),
+            },
             "attempts": [_attempt(one) for one in detail.attempts],
             "facts": self._facts(row, agent),
             "budget": self._budget(row),

@@ -118,3 +118,35 @@ def test_rules_of_a_format_that_make_no_sense_are_refused(rules: dict[str, Any],
     found = [(one.path, one.message) for one in shape_problems({**CONDITIONED, **parts})]
     assert [where for where, _ in found] == ([f"deliverables[0].rules.{path}"] if path else [])
     assert all(words in message for _, message in found), found
+
+
+@pytest.mark.parametrize(
+    ("agent", "overlap", "path"),
+    [
+        ({"strategy": "queue_for_existing", "match_on": []}, "allow", None),
+        ({"strategy": "stop_and_notify", "match_on": ["model", "user_comment"]}, "coalesce", None),
+        ({"strategy": "stop_and_notify"}, "queue", "limits.overlap"),
+        ({"strategy": "queue_for_existing"}, "skip", "limits.overlap"),
+        ({"strategy": "queue_for_existing"}, "cancel_running", "limits.overlap"),
+        ({"strategy": "fresh"}, "queue", None),
+        ({"strategy": "ask_nicely"}, "allow", "agent.strategy"),
+        ({"match_on": ["colour"]}, "allow", "agent.match_on[0]"),
+    ],
+)
+def test_a_strategy_that_would_never_act_is_refused(agent: dict[str, Any], overlap: str, path: str | None) -> None:
+    parts = {"listeners": [{"connection_id": 1}], "agent": {"profile_id": 1, **agent}, "limits": {"overlap": overlap}}
+    assert [one.path for one in shape_problems({**CONDITIONED, **parts})] == ([path] if path else [])
+
+
+@pytest.mark.parametrize(
+    ("parts", "looks_first"),
+    [
+        ({}, False),
+        ({"agent": {"strategy": "stop_and_notify"}}, True),
+        ({"agent": {"strategy": "stop_and_notify"}, "workspace": {"deploy": "draft"}}, False),
+    ],
+)
+def test_only_a_strategy_looks_for_an_agent_at_work_first(parts: dict[str, Any], looks_first: bool) -> None:
+    reading = read({"name": "Doors", "conditions": {"all": []}, **parts})
+    assert reading.looks_first is looks_first
+    assert len(reading.match_on) == 4

@@ -1,4 +1,4 @@
-"""Queue for existing: the agent at work is told at its next turn, and the execution waits for the gate to hold again."""
+"""Queue for existing: the agent at work is told at its next turn; the execution waits for the gate to hold again."""
 
 import json
 from datetime import datetime, timedelta

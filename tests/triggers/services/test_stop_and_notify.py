@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime
+from typing import Any
 
 import pytest
 
@@ -20,12 +21,12 @@ from tests.factories.executions import agent_of, make_event, make_execution, set
 from triggers.enums import ExecutionStatus
 from triggers.models import Execution
 from triggers.services.executions import cancel
-from triggers.services.launch import at_work as deed
 from triggers.services.launch.admitted import launch_some
 from triggers.services.settle.working import settle_some
 from workspaces import files
 from workspaces.enums import TrustTier, WorkspaceStatus
 from workspaces.models import Workspace
+from workspaces.services import context
 
 pytestmark = pytest.mark.django_db
 STOP = Strategy.STOP_AND_NOTIFY
@@ -171,10 +172,8 @@ def test_late_output_of_a_replaced_agent_lands_nowhere(now: datetime) -> None:
 def test_that_is_the_fences_doing(now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the guard the late words would be kept: so the test above sees the guard, and nothing else."""
     run, _ = _replaced(now)
-    monkeypatch.setattr(
-        "agents.services.batches.hold_runs",
-        lambda ids, **_: {one.pk: one for one in AgentRun.objects.filter(pk__in=ids)},
-    )
+    unguarded = {one.pk: one for one in AgentRun.objects.filter(pk=run.pk)}
+    monkeypatch.setattr("agents.services.batches.hold_runs", lambda *_, **__: unguarded)
     store({run.pk: message("too late")}, owner="me", now=now, lease=LEASE)
     assert _said("too late")
 
@@ -198,13 +197,13 @@ def test_one_that_ended_between_the_look_and_the_deed_is_looked_for_anew(
     world = at_work(STOP)
     before = world.agent
     second = world.news()
-    write = deed.context.add
+    write = context.add
 
-    def ended(**values: object) -> object:
+    def ended(**values: Any) -> object:
         intents.stop(agent=before, by=Actor.system(), now=now, reason="by hand")
-        return write(**values)  # type: ignore[arg-type]
+        return write(**values)
 
-    monkeypatch.setattr(deed.context, "add", ended)
+    monkeypatch.setattr(context, "add", ended)
     launch_some(owner="a", now=now)
     assert fresh(second).status == ExecutionStatus.STARTING
     monkeypatch.undo()

@@ -89,6 +89,27 @@ def test_every_field_is_kept_in_the_draft(developer: Visitor) -> None:
     assert draft["deliverables"] == [{**report, "rules": {"min_size": 10}}]
 
 
+def test_a_strategy_and_its_criteria_are_kept_as_they_were_chosen(developer: Visitor) -> None:
+    trigger = make_trigger(owner=developer.user)
+    chosen = {"agent-strategy": "stop_and_notify", "agent-match_on": ["permissions", "model", "colour"]}
+    save(developer, trigger, **chosen)
+    assert trigger.draft["agent"]["strategy"] == "stop_and_notify"
+    assert trigger.draft["agent"]["match_on"] == ["model", "permissions"]
+    page = developer.get(reverse("trigger", args=[trigger.pk])).content.decode()
+    assert '<option value="stop_and_notify" selected>' in page
+    assert page.count('name="agent-match_on"') == 4
+    save(developer, trigger, **{"agent-strategy": "queue_for_existing"})
+    assert trigger.draft["agent"]["match_on"] == []
+
+
+def test_what_the_form_says_by_itself_is_not_written_down(developer: Visitor) -> None:
+    trigger = make_trigger(owner=developer.user)
+    agent = trigger.draft["agent"]
+    every = ["model", "instructions", "permissions", "user_comment"]
+    save(developer, trigger, **{"agent-strategy": "fresh", "agent-match_on": every})
+    assert trigger.draft["agent"] == agent
+
+
 def test_a_draft_changes_nothing_that_decides(developer: Visitor) -> None:
     trigger = make_trigger(owner=developer.user)
     published = trigger.published.document if trigger.published else None
