@@ -7,7 +7,7 @@ from django.db import transaction
 from accounts.actor import Actor
 from agents.criteria import criteria_of
 from agents.enums import AGENT_MOVES, IntentKind, IntentStatus, MessageKind
-from agents.models import Agent, AgentIntent, AgentProfile, StartRequest
+from agents.models import Agent, AgentIntent, AgentMessage, AgentProfile, StartRequest
 from agents.runtimes import Message
 from agents.services import conversation, intents
 from agents.services.admission import charge
@@ -32,9 +32,10 @@ def replace(
 ) -> Agent:
     """Ask ``predecessor`` to stop and return its successor, an agent of ``profile`` that waits for its end.
 
-    The successor is told ``instructions``, then ``news`` (our words; the files lie at ``path``), then all news that was
-    on its way to the one before or that it had not proven. All in one transaction, which the caller may widen: either
-    the one works on, or the other follows it. ``start`` gives it its priority, and pays. Raises AgentGone.
+    The successor is told ``instructions``, what the one before was told, then ``news`` (our words; the files lie at
+    ``path``); what is still on its way, and news that was given to the one before, follow as they were wished. All in
+    one transaction, which the caller may widen: either the one works on, or the other follows it. ``start`` gives it its
+    priority, and pays. Raises AgentGone.
     """
     with transaction.atomic():
         before = Agent.objects.select_for_update(of=("self",)).get(pk=predecessor.pk)
@@ -54,11 +55,24 @@ def replace(
         moves.born(successor, now=now)
         charge(start=start, workspace_id=before.workspace_id)
         said = [Message(MessageKind.INSTRUCTION, instructions)] if instructions else []
+        said += _told_before(before)
         said.append(Message(MessageKind.INSTRUCTION, news, {"by": by.label, "news": path}))
         conversation.append(successor, said, now=now)
         _hand_over(before, successor)
         wake.poke_on_commit(wake.Topic.SUPERVISE)
     return successor
+
+
+def _told_before(before: Agent) -> list[Message]:
+    """What people told the one before, and the news by which it came to its place; else the third of three successors
+    would know nothing of what the first was told. What was wished as news is told anew, by its wish.
+    """
+    rows = AgentMessage.objects.filter(agent_id=before.pk, kind=MessageKind.INSTRUCTION).order_by("seq")
+    return [
+        Message(MessageKind.INSTRUCTION, row.text, row.data)
+        for row in rows
+        if row.data.get("by") and not (row.data.get("news") and row.data.get("update"))
+    ]
 
 
 def _hand_over(before: Agent, successor: Agent) -> None:

@@ -71,13 +71,15 @@ def test_it_is_told_what_changed_and_what_was_under_way(now: datetime) -> None:
     before = world.agent
     run = running(before, now)
     store({run.pk: message("I am halfway.")}, owner="me", now=now, lease=LEASE)
+    intents.tell(agent=before, text="Be quick.", by=Actor.system("anna"), now=now)
+    assert endings.tell(run.pk, owner="me", now=now) == ["Be quick."]
     intents.tell(agent=before, text="Mind the gap.", by=Actor.system("anna"), now=now)
     second = world.given()
     _stop(before, run, now)
     successor = agent_of(second)
     settle(successor.pk, now=now)
-    asked, news, people = instructions_of(successor)
-    assert (asked, people) == ("Be short.", "Mind the gap.")
+    asked, known, news, people = instructions_of(successor)
+    assert (asked, known, people) == ("Be short.", "Be quick.", "Mind the gap.")
     path = f"context/news/{second.pk}"
     assert f"`{path}/`" in news
     assert second.workspace is not None
@@ -159,7 +161,10 @@ def test_news_upon_news_replaces_the_successor_and_loses_none(now: datetime) -> 
     settle(middle.pk, now=now)
     assert wish_for_orphans(now=now) == 0  # its wish is there already
     assert _slots()["workspaces"] == 1
-    assert files.root_of(newest.workspace).joinpath(f"context/news/{second.pk}/event.json").exists()
+    fourth = world.given()
+    told = instructions_of(agent_of(fourth))
+    paths = [f"`context/news/{one.pk}/`" for one in (second, third, fourth)]
+    assert [path in text for path, text in zip(paths, told, strict=True)] == [True] * 3
 
 
 def test_late_output_of_a_replaced_agent_lands_nowhere(now: datetime) -> None:
