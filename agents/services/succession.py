@@ -34,8 +34,8 @@ def replace(
 
     The successor is told ``instructions``, what the one before was told, then ``news`` (our words; the files lie at
     ``path``); what is still on its way, and news that was given to the one before, follow as they were wished. All in
-    one transaction, which the caller may widen: either the one works on, or the other follows it. ``start`` gives it its
-    priority, and pays. Raises AgentGone.
+    one transaction, which the caller may widen: either the one works on, or the other follows it. ``start`` gives the
+    successor its priority, and pays. Raises AgentGone.
     """
     with transaction.atomic():
         before = Agent.objects.select_for_update(of=("self",)).get(pk=predecessor.pk)
