@@ -3,6 +3,8 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
+from dct_site.kernel.migration_marks import ShortLock
+
 
 class Migration(migrations.Migration):
     dependencies = [
@@ -11,6 +13,10 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        ShortLock(
+            "The names of steps may be longer: PostgreSQL only notes the length and reads no row, and SQLite, where "
+            "nobody works beside an upgrade, writes the table anew once."
+        ),
         migrations.AddField(
             model_name="execution",
             name="matching",
