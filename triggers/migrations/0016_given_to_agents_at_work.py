@@ -3,7 +3,7 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-from dct_site.kernel.migration_marks import ShortLock
+from dct_site.kernel.migration_marks import ContractStep
 
 
 class Migration(migrations.Migration):
@@ -13,8 +13,8 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        ShortLock(
-            "The names of steps may be longer: PostgreSQL only notes the length and reads no row, and SQLite, where "
+        ContractStep(
+            "The names of steps may be longer, which takes nothing from old code: PostgreSQL only notes the length and reads no row, and SQLite, where "
             "nobody works beside an upgrade, writes the table anew once."
         ),
         migrations.AddField(
