@@ -160,7 +160,7 @@ class AgentViewSet(ReadingViewSet):
     }
 
     def rows(self) -> QuerySet[Agent]:
-        rows = visible(Agent.objects.select_related("profile"), user=self.user)
+        rows = visible(Agent.objects.select_related("profile", "replaced_by"), user=self.user)
         return rows if self.action == "list" else rows.prefetch_related("runs")
 
     @extend_schema(

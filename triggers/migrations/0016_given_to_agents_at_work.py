@@ -14,8 +14,8 @@ class Migration(migrations.Migration):
 
     operations = [
         ContractStep(
-            "The names of steps may be longer, which takes nothing from old code: PostgreSQL only notes the length and reads no row, and SQLite, where "
-            "nobody works beside an upgrade, writes the table anew once."
+            "The names of steps may be longer, which takes nothing from old code: PostgreSQL only notes the length, and "
+            "SQLite, where nobody works beside an upgrade, writes the table anew once."
         ),
         migrations.AddField(
             model_name="execution",
