@@ -51,14 +51,16 @@ def _write(
     return rows
 
 
-def add(*, workspace: Workspace, entries: Sequence[ContextEntry], now: datetime) -> list[ContextFile]:
-    """Write further files beside those that are there, and name them in the manifest; return their rows for ``record``.
+def add(*, workspace: Workspace, entries: Sequence[ContextEntry], now: datetime) -> None:
+    """Write further files beside those that are there, with their rows, and name all in the manifest.
 
-    The same again changes nothing. Must not be called inside a transaction. Raises FileTrouble.
+    Rows first: whoever is killed in between leaves nothing that an erasure would not find. The same again changes
+    nothing. Must not be called inside a transaction. Raises FileTrouble.
     """
+    record([_row(workspace, entry, now) for entry in entries])
     paths = {entry.path for entry in entries}
     known = ContextFile.objects.filter(workspace=workspace).exclude(path__in=paths).select_related("item")
-    return _write(workspace, entries, list(known), now)
+    _write(workspace, entries, list(known), now)
 
 
 def record(rows: Sequence[ContextFile]) -> None:

@@ -9,11 +9,12 @@ from django.db import DatabaseError, connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.enums import Source
-from agents.enums import AgentStatus, RunStatus, StartStatus
+from agents.enums import AgentStatus, RunStatus, StartStatus, Strategy
 from agents.models import Agent, AgentRun, Reservation, SlotHolder, StartRequest
 from agents.services.runs import claim
 from dct_site.diagnosis.findings import Standing
 from dct_site.diagnosis.invariants import look_at_invariants
+from tests.factories import at_work as worlds
 from tests.factories.agents import make_start
 from tests.factories.executions import agent_of, make_event, make_execution, make_launched
 from tests.factories.schedules import make_schedule
@@ -263,3 +264,20 @@ def test_the_doctor_tells_each_and_that_the_database_is_away(monkeypatch: pytest
     monkeypatch.setattr("dct_site.diagnosis.invariants.broken", away)
     (finding,) = look_at_invariants()
     assert (finding.standing, "connection refused" in finding.detail) == (Standing.FAIL, True)
+
+
+@pytest.mark.parametrize("strategy", [Strategy.STOP_AND_NOTIFY, Strategy.QUEUE_FOR_EXISTING])
+def test_news_that_is_given_to_an_agent_at_work_breaks_none(strategy: Strategy) -> None:
+    world = worlds.at_work(strategy)
+    given = [world.given() for _ in range(2)]
+    Firing.objects.bulk_create(
+        Firing(trigger=one.trigger, event=one.event, execution=one) for one in (world.first, *given)
+    )
+    Agent.objects.update(not_before=after(86_400))
+    assert [one.text for one in broken(now=after(30))] == []
+
+
+def test_a_start_that_asked_for_no_slot_is_a_leak_when_its_execution_has_ended() -> None:
+    second = worlds.at_work(Strategy.QUEUE_FOR_EXISTING).given()
+    Execution.objects.filter(pk=second.pk).update(status=ExecutionStatus.FAILED, ended_at=NOON)
+    assert "no_slot" in {one.invariant.code for one in broken(now=after(3_600))}

@@ -50,7 +50,7 @@ from triggers.services.keeping.erase_find import (
     raw_naming,
     states_near,
 )
-from triggers.services.keeping.erasing import executions_of
+from triggers.services.keeping.erasing import executions_of, workspaces_told_of
 from triggers.services.keeping.purging import DECISIONS, DELIVERIES, EVENTS
 from triggers.services.watches import end_watches_of
 from workspaces.enums import TrustTier
@@ -129,8 +129,7 @@ def _in_the_way(events: Sequence[Event]) -> str:
     """What would write again what is taken away, as a sentence; empty where all has ended."""
     ids = executions_of([event.pk for event in events])
     going = Execution.objects.filter(pk__in=ids).exclude(status__in=Execution.MOVES.terminal)
-    workspaces = Execution.objects.filter(pk__in=ids, workspace__isnull=False).values("workspace")
-    agents = Agent.objects.filter(workspace__in=workspaces).exclude(status__in=_ENDED)
+    agents = Agent.objects.filter(workspace__in=workspaces_told_of(ids)).exclude(status__in=_ENDED)
     if going.exists() or agents.exists():
         return "It waits until the runs about it have ended."
     return ""
@@ -142,8 +141,7 @@ def _forget(
     """Everything below these events. Each step takes rows that are not empty yet: the same again does nothing."""
     gone: Counter[str] = Counter()
     ids = executions_of(event_ids)
-    rows = Execution.objects.filter(pk__in=ids, workspace__isnull=False)
-    workspaces = list(Workspace.objects.filter(pk__in=rows.values("workspace")).order_by("pk"))
+    workspaces = list(Workspace.objects.filter(pk__in=workspaces_told_of(ids)).order_by("pk"))
     for workspace in workspaces:
         gone["files"] += forget_context(workspace=workspace, with_files=erasure.with_files)
     workspace_ids = [workspace.pk for workspace in workspaces]

@@ -36,6 +36,7 @@ from triggers.services.keeping.erase_find import (
     newest_raw_naming,
     states_near,
 )
+from triggers.services.launch.context import EVENT, news_path
 from workspaces.models import ContextFile, ContextItem, ItemState
 
 _SALT = "triggers.erasure"
@@ -165,6 +166,17 @@ def executions_of(event_ids: Sequence[int]) -> list[int]:
     return sorted({*own, *joined})
 
 
+def workspaces_told_of(execution_ids: Sequence[int]) -> set[int]:
+    """The ids of the workspaces that these executions work in, or whose agents were given news for them."""
+    rows = Execution.objects.filter(pk__in=execution_ids)
+    own = set(rows.filter(workspace__isnull=False).order_by().values_list("workspace", flat=True))
+    items = rows.filter(item_id_at_start__isnull=False).order_by().values("item_id_at_start")
+    given = ContextFile.objects.filter(
+        workspace__item__in=items, path__in=[f"{news_path(pk)}/{EVENT}" for pk in execution_ids]
+    )
+    return own | set(given.order_by().values_list("workspace", flat=True))
+
+
 def _named(subject: Subject) -> dict[str, Any]:
     """What is erased, in words that hold nothing of it."""
     if subject.item is not None:
@@ -188,11 +200,7 @@ def _events(subject: Subject) -> list[int]:
 def _downstream(event_ids: Sequence[int]) -> dict[str, int]:
     ids = {found for part in _parts(event_ids) for found in executions_of(part)}
     parts = list(_parts(sorted(ids)))
-    workspaces = {
-        found
-        for part in parts
-        for found in Execution.objects.filter(pk__in=part, workspace__isnull=False).values_list("workspace", flat=True)
-    }
+    workspaces = {found for part in parts for found in workspaces_told_of(part)}
     terminal = Execution.MOVES.terminal
     running = sum(Execution.objects.filter(pk__in=part).exclude(status__in=terminal).count() for part in parts)
     return {"executions": len(ids), "running": running, "workspaces": len(workspaces)}

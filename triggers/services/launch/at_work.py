@@ -23,11 +23,11 @@ from triggers.models import Execution
 from triggers.services import ends, steps
 from triggers.services.execution_moves import go
 from triggers.services.launch.checks import Plan, plan_of
-from triggers.services.launch.context import news_for
+from triggers.services.launch.context import news_for, news_path
 from triggers.services.launch.lease import Lease
 from triggers.services.launch.matching import Matching
 from workspaces.files.places import CONTEXT
-from workspaces.models import ContextFile, Workspace
+from workspaces.models import Workspace
 from workspaces.services import context
 
 _WHAT = "Something changed. What it is lies in `{path}/` as data; begin with `{path}/event.json`."
@@ -37,11 +37,10 @@ _BEFORE = "Another agent was at work here until this came: what it said is in `{
 
 @dataclass(frozen=True)
 class News:
-    """What lies on disk and is not told yet: the files, their directory, and how each target was."""
+    """What lies on disk and is not told yet: its directory, and how each target was."""
 
     plan: Plan
     agent: Agent
-    rows: list[ContextFile]
     path: str
     before: dict[str, str]
 
@@ -53,10 +52,10 @@ def give(lease: Lease, execution: Execution, matching: Matching) -> None:
     else's.
     """
     assert matching.agent is not None  # noqa: S101 - the caller asked
-    agent, plan, path = matching.agent, plan_of(execution), f"news/{execution.pk}"
-    rows = context.add(workspace=agent.workspace, entries=news_for(execution, path), now=lease.now())
+    agent, plan, path = matching.agent, plan_of(execution), news_path(execution.pk)
+    context.add(workspace=agent.workspace, entries=news_for(execution), now=lease.now())
     before = baselines(workspace=agent.workspace, specs=plan.deliverables)
-    news = News(plan, agent, rows, f"{CONTEXT}/{path}", before)
+    news = News(plan, agent, f"{CONTEXT}/{path}", before)
     crashpoint("launch.after_news")
     with transaction.atomic():
         held = lease.hold()
@@ -114,8 +113,7 @@ def _replace(lease: Lease, held: Execution, matching: Matching, news: News, at: 
 
 
 def _tell(held: Execution, news: News, at: datetime) -> None:
-    """The rows of what was made. What the trigger asks for beyond what the workspace must have is asked from now on."""
-    context.record(news.rows)
+    """What the trigger asks for beyond what the workspace must have is asked from now on."""
     specify(workspace=news.agent.workspace, specs=news.plan.deliverables, before=news.before, now=at)
     steps.done(held, StepName.CONTEXT, began=at, ended=at)
     if held.start is not None:

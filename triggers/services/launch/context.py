@@ -67,12 +67,17 @@ def entries_for(execution: Execution, workspace: Workspace) -> list[ContextEntry
     return list(found.values())
 
 
-def news_for(execution: Execution, path: str) -> list[ContextEntry]:
-    """The same files about what happened, below ``path``, for an agent that is at work on an earlier event."""
+def news_path(execution_id: int) -> str:
+    """Where below ``context/`` the news of an execution lies, in the workspace of the agent that is told."""
+    return f"news/{execution_id}"
+
+
+def news_for(execution: Execution) -> list[ContextEntry]:
+    """The same files about what happened, at its ``news_path``, for an agent that is at work on an earlier event."""
     events, event = _events_and_lead(execution)
     tier = TrustTier(event.trust_tier)
     entries = (*_of_event(event, tier), *_of_others(execution, events, event, tier))
-    return [replace(entry, path=f"{path}/{entry.path}") for entry in entries]
+    return [replace(entry, path=f"{news_path(execution.pk)}/{entry.path}") for entry in entries]
 
 
 def _events_and_lead(execution: Execution) -> tuple[list[Event], Event]:
