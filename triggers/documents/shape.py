@@ -13,6 +13,7 @@ from triggers.conditions import patterns
 from triggers.conditions.schema import Problem
 from triggers.conditions.schema import validate as validate_conditions
 from triggers.documents.budget import MONEY, budget_problems
+from triggers.documents.strategy import strategy_problems
 from triggers.documents.waiting import waiting_problems
 from triggers.enums import BatchBy, CooldownBy, CooldownPolicy, LatePolicy, ListenerType, OverlapPolicy, QueuePolicy
 from workspaces.enums import ContextRefreshMode, DeployMode
@@ -243,19 +244,7 @@ def _limit_problems(document: Mapping[str, Any]) -> Iterator[Problem]:
             yield Problem(f"limits.{name}", "out_of_range", f"{told} Lower it, or raise the other.")
     yield from waiting_problems(limits)
     yield from budget_problems(limits)
-    yield from _strategy_problems(document)
-
-
-# With these, no event of an item ever finds the trigger's own agent at work.
-_NEVER_BESIDE = (OverlapPolicy.QUEUE, OverlapPolicy.SKIP, OverlapPolicy.CANCEL_RUNNING)
-
-
-def _strategy_problems(document: Mapping[str, Any]) -> Iterator[Problem]:
-    strategy = document["agent"].get("strategy") or Strategy.FRESH
-    overlap = (document.get("limits") or {}).get("overlap")
-    if strategy != Strategy.FRESH and overlap in _NEVER_BESIDE:
-        told = f"With limits.overlap {overlap} no event finds its agent at work: agent.strategy {strategy} never acts."
-        yield Problem("limits.overlap", "not_with", f"{told} Choose allow or coalesce, or the strategy fresh.")
+    yield from strategy_problems(document)
 
 
 def _rule_problems(rules: Mapping[str, Any], path: str) -> Iterator[Problem]:

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from agents.enums import AgentStatus, WaitsFor
+from agents.enums import AgentStatus, IntentStatus, WaitsFor
 from triggers.enums import EXECUTION_MOVES, Attention, ExecutionStatus
-from triggers.services.settle.rule import Next, Standing, next_of
+from triggers.services.settle.rule import Next, Standing, UpdateStanding, next_of, next_of_update
 
 pytestmark = pytest.mark.one_pass
 
@@ -105,3 +105,33 @@ def test_what_waits_for_a_review_is_moved_by_nothing_but_its_deadline(asked: str
     for agent in [*A, None]:
         assert next_of(_standing(*ASKED[asked], agent)) is N.NOTHING
         assert next_of(_standing(*ASKED[asked], agent, is_overdue=True)) is N.TIME_OUT
+
+
+# For each agent, what follows for news that is on its way, was told, was taken back; in time, and told but not noted.
+NEWS: dict[AgentStatus, tuple[Next, Next, Next]] = {
+    **dict.fromkeys((A.PENDING, A.STARTING, A.RUNNING, A.STOPPING, A.WAITING), (N.NOTHING, N.NOTE_TOLD, N.FALL_BACK)),
+    A.COMPLETED: (N.FALL_BACK, N.SUCCEED, N.FALL_BACK),
+    A.FAILED: (N.FALL_BACK, N.FALL_BACK, N.FALL_BACK),
+    A.STOPPED: (N.FALL_BACK, N.FALL_BACK, N.FALL_BACK),
+}
+NEWS_PAIRS = [
+    (agent, news, following)
+    for agent, row in NEWS.items()
+    for news, following in zip((IntentStatus.PENDING, IntentStatus.DONE, IntentStatus.DROPPED), row, strict=True)
+]
+
+
+def test_the_table_of_news_lists_every_pair() -> None:
+    assert {(agent, news) for agent, news, _ in NEWS_PAIRS} == set(itertools.product(AgentStatus, IntentStatus))
+
+
+@pytest.mark.parametrize(("agent", "news", "following"), NEWS_PAIRS)
+def test_what_follows_for_news(agent: AgentStatus, news: IntentStatus, following: Next) -> None:
+    def found(*, is_noted: bool = False, is_overdue: bool = False, status: ExecutionStatus = E.RUNNING) -> Next:
+        return next_of_update(UpdateStanding(status, agent, news, is_noted, is_overdue))
+
+    assert found() is following
+    assert found(is_noted=True) is (N.NOTHING if following is N.NOTE_TOLD else following)
+    # An end counts before the deadline: what was finished in time is not thrown away.
+    assert found(is_overdue=True) is (N.TIME_OUT if following in (N.NOTHING, N.NOTE_TOLD) else following)
+    assert {found(status=other) for other in ExecutionStatus if other != E.RUNNING} == {N.NOTHING}
