@@ -12,11 +12,11 @@ from rest_framework.response import Response
 
 from accounts.api.base import ReadingViewSet
 from accounts.operations import Operation
-from agents.enums import Criterion, Strategy
 from agents.models import Agent
 from dct_site.kernel.rest.filters import IdFilter, WordsFilter
 from dct_site.kernel.rest.inputs import Input, LineField
 from deliverables.api.deliverables import DeliverableSerializer
+from triggers.api.matching import MatchingSerializer
 from triggers.api.replays import Accepted
 from triggers.enums import Attention, ExecutionStatus, Failure, FiringRole
 from triggers.models import Attempt, Execution, ExecutionStep
@@ -73,33 +73,6 @@ class AgentAtWork(serializers.ModelSerializer[Agent]):
         model = Agent
         fields = ("id", "profile_id", "profile_name", "status", "reason", "started_at", "ended_at")
         read_only_fields = fields
-
-
-class LookSerializer(serializers.Serializer[Any]):
-    """An agent at work that was compared; ``why_not`` is empty where it matches."""
-
-    agent = serializers.IntegerField()
-    workspace = serializers.IntegerField()
-    why_not = serializers.CharField()
-
-
-class FellBackSerializer(serializers.Serializer[Any]):
-    """The agent that ended before it was done with the news, and when that was seen."""
-
-    agent = serializers.IntegerField()
-    at = serializers.DateTimeField()
-
-
-class MatchingSerializer(serializers.Serializer[Any]):
-    """Which agents at work were looked at before anything was made, and what came of it."""
-
-    strategy = serializers.ChoiceField(choices=Strategy.choices)
-    match_on = serializers.ListField(child=serializers.ChoiceField(choices=Criterion.choices))
-    agent = serializers.IntegerField(allow_null=True, help_text="The one that matched.")
-    looked_at = LookSerializer(many=True, help_text="The newest first, twenty at most.")
-    outcome = serializers.CharField()
-    fell_back = FellBackSerializer(required=False)
-    at = serializers.DateTimeField()
 
 
 class ExecutionSerializer(serializers.ModelSerializer[Execution]):
