@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("agents", "0008_transcripts"),
+        ("agents", "0009_model_providers"),
     ]
 
     operations = [
