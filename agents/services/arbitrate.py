@@ -16,6 +16,7 @@ class Action(StrEnum):
     TELL = "tell"  # an update is written to its run
     NOTE = "note"  # an update is kept for its next run
     RESUME = "resume"  # it waits for a person; now it goes on
+    RESTORE = "restore"  # it is given what the one was told and said that it goes on for, then waits for a slot
     DROP = "drop"  # the wish has no meaning any more
 
 
@@ -24,7 +25,7 @@ _BY_STATUS: dict[AgentStatus, dict[IntentKind, Action]] = {
         IntentKind.STOP: Action.END,
         IntentKind.UPDATE: Action.NOTE,
         IntentKind.START: Action.DROP,
-        IntentKind.RESTORE: Action.DROP,
+        IntentKind.RESTORE: Action.RESTORE,
     },
     AgentStatus.STARTING: {
         IntentKind.STOP: Action.STOP_RUN,
@@ -52,8 +53,8 @@ _BY_STATUS: dict[AgentStatus, dict[IntentKind, Action]] = {
     },
 }
 
-# A stop wins over whatever else is wished; of the rest the oldest kind of wish is settled first.
-PRECEDENCE = (IntentKind.STOP, IntentKind.UPDATE, IntentKind.START, IntentKind.RESTORE)
+# A stop wins over whatever else is wished. What an agent is told comes after what it is restored with.
+PRECEDENCE = (IntentKind.STOP, IntentKind.RESTORE, IntentKind.UPDATE, IntentKind.START)
 
 
 def arbitrate(

@@ -96,7 +96,7 @@ def _lose(run: AgentRun, packed: obsolete.Conversation | None, *, now: datetime,
     if agent.status in AGENT_MOVES.terminal:
         return
     if stop is not None or agent.status == AgentStatus.STOPPING:
-        packed = packed or obsolete.pack(agent.pk)
+        packed = packed or obsolete.pack(agent.pk, with_files=False)
         end_agent_stopped(agent, packed, now=now, reason=stop.reason if stop else reason, by=wisher_of(stop))
     else:
         again(agent)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from agents.runtimes import Assignment, Listener, Runtime, Said, Signal, used_by
 from agents.runtimes.lines import OwnListener
 from agents.selectors.budgets import Allowance, overdrawn
-from agents.supervisor.masking import masking
+from agents.masking import masking
 
 LONGEST_SESSION = 200
 

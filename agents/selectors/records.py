@@ -1,0 +1,61 @@
+"""What is read of records: their conversations and file changes by range, without unpacking what comes before."""
+
+import json
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+import zstandard
+from django.db.models import QuerySet
+
+from accounts.operations import Operation
+from accounts.permissions import Person, visible
+from agents.models import ConversationPart, ObsoleteAgentRecord
+
+BODIES = ("conversation", "changes", "checkpoint")
+"""Read when they are looked at, and never in a list."""
+
+
+def records_visible_to(*, user: Person, operation: Operation = Operation.VIEW) -> QuerySet[ObsoleteAgentRecord]:
+    """Records of stopped and replaced agents, without their bodies."""
+    rows = ObsoleteAgentRecord.objects.select_related("agent__profile", "workspace").defer(*BODIES)
+    return visible(rows, user=user, operation=operation)
+
+
+def lines_of(record: ObsoleteAgentRecord, *, after: int = 0, limit: int | None = None) -> Iterator[dict[str, Any]]:
+    """Messages after number ``after`` as they were kept: ``{"seq", "kind", "text", "data", "at"}``.
+
+    A part at a time is read and unpacked, beginning with the one that ``after`` leads to.
+    """
+    if record.purged_at is not None:
+        return iter(())
+    found = (line for line in _lines(record, after) if line["seq"] > after)
+    return islice(found, limit)
+
+
+def changed_files(record: ObsoleteAgentRecord, *, after: int = 0, limit: int | None = None) -> list[dict[str, Any]]:
+    """Files that differ, from the ``after``-th on: ``{"path", "change", "size", "size_before", "diff"}``."""
+    if record.purged_at is not None or record.changes is None:
+        return []
+    return list(islice(_unpacked(record.changes, record.changes_size), after, None if limit is None else after + limit))
+
+
+def _lines(record: ObsoleteAgentRecord, after: int) -> Iterator[dict[str, Any]]:
+    before = 0
+    parts = ConversationPart.objects.filter(agent=record.agent_id).order_by("first_seq")
+    for pk, last, size in list(parts.values_list("pk", "last_seq", "size")):
+        before += size
+        if last > after:
+            body = ConversationPart.objects.filter(pk=pk).values_list("body", flat=True).first()
+            yield from _unpacked(body or b"", size)
+    yield from _unpacked(record.conversation, record.conversation_size - before)
+
+
+def _unpacked(body: Any, size: int) -> Iterator[dict[str, Any]]:
+    """Streams with the recorded size as the cap: a frame may lie about its own."""
+    if not body or size <= 0:
+        return
+    raw = zstandard.ZstdDecompressor().stream_reader(bytes(body)).read(size)
+    for line in raw.decode().split("\n"):
+        if line:
+            yield json.loads(line)
