@@ -21,8 +21,8 @@ class ObsoleteAgentRecord(models.Model):
     and why. Restorable.
 
     ``conversation`` holds the end of it; what comes before lies in ConversationParts of its agent. ``changes`` are JSON
-    lines too (``workspaces.files.differing.Changed``). One with ``purged_at`` is a tombstone: who, when and why; while its ``stored_bytes``
-    are more than 0, messages and parts of its agent are still to be taken away.
+    lines too (``workspaces.files.differing.Changed``). One with ``purged_at`` is a tombstone: who, when and why; while
+    its ``stored_bytes`` are more than 0, messages and parts of its agent are still to be taken away.
     """
 
     agent = models.OneToOneField(Agent, on_delete=models.CASCADE, related_name="obsolete_record")
@@ -40,9 +40,7 @@ class ObsoleteAgentRecord(models.Model):
     is_changes_cut = models.BooleanField(
         default=False, db_default=False, help_text="There were more differences than are kept."
     )
-    stored_bytes = models.PositiveBigIntegerField(
-        default=0, db_default=0, help_text="What it takes up, compressed."
-    )
+    stored_bytes = models.PositiveBigIntegerField(default=0, db_default=0, help_text="What it takes up, compressed.")
     reason = models.CharField(max_length=1000)
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     by_label = models.CharField(max_length=150)

@@ -66,7 +66,7 @@ def going_by(rule: RecordRule, *, now: datetime) -> list[QuerySet[ObsoleteAgentR
     found = [_of_age(rule, rows).filter(at__lt=now - timedelta(days=days_of(rule))).order_by("at", "id")]
     if rule.max_count is not None:
         stay = rows.order_by("-at", "-id").values("pk")[: rule.max_count]
-        found.append(rows.exclude(pk__in=list(stay.values_list("pk", flat=True))).order_by("at", "id"))
+        found.append(rows.exclude(pk__in=stay).order_by("at", "id"))
     if rule.max_bytes is not None:
         newest_first = Window(Sum("stored_bytes"), order_by=[F("at").desc(), F("id").desc()])
         found.append(rows.annotate(up_to=newest_first).filter(up_to__gt=rule.max_bytes).order_by("at", "id"))

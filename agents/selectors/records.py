@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from accounts.operations import Operation
 from accounts.permissions import Person, visible
-from agents.models import ConversationPart, ObsoleteAgentRecord
+from agents.models import AgentProfile, ConversationPart, ObsoleteAgentRecord
 
 BODIES = ("conversation", "changes", "checkpoint")
 """Read when they are looked at, and never in a list."""
@@ -38,6 +38,21 @@ def changed_files(record: ObsoleteAgentRecord, *, after: int = 0, limit: int | N
     if record.purged_at is not None or record.changes is None:
         return []
     return list(islice(_unpacked(record.changes, record.changes_size), after, None if limit is None else after + limit))
+
+
+def profile_as_it_is(profile: AgentProfile) -> dict[str, Any]:
+    """What an agent of it was started from."""
+    return {
+        "id": profile.pk,
+        "name": profile.name,
+        "version": profile.version,
+        "runtime": profile.runtime,
+        "model": profile.model,
+        "instructions": profile.instructions,
+        "permissions": profile.permissions,
+        "user_comment": profile.user_comment,
+        "command_id": profile.command_id,
+    }
 
 
 def _lines(record: ObsoleteAgentRecord, after: int) -> Iterator[dict[str, Any]]:

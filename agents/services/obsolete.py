@@ -12,9 +12,9 @@ from django.db.models import Sum
 
 from accounts.actor import Actor
 from agents.masking import masking
-from agents.models import Agent, AgentMessage, AgentProfile, ConversationPart, ObsoleteAgentRecord
+from agents.models import Agent, AgentMessage, ConversationPart, ObsoleteAgentRecord
 from agents.runtimes import CannotRun
-from agents.selectors.records import lines_of
+from agents.selectors.records import lines_of, profile_as_it_is
 from agents.services.command_secrets import opened
 from workspaces import files
 from workspaces.files import Changes
@@ -62,7 +62,7 @@ def pack(agent_id: int, *, with_files: bool = True) -> Conversation:
         size=(told["size"] or 0) + pending.size,
         count=(told["count"] or 0) + len(pending.lines),
         stored=(told["stored"] or 0) + len(end),
-        changes=_changes(agent_id) if with_files else None,
+        changes=changes_now(agent_id) if with_files else None,
     )
 
 
@@ -100,21 +100,6 @@ def keep(
             )
     except IntegrityError:
         return None
-
-
-def profile_as_it_is(profile: AgentProfile) -> dict[str, Any]:
-    """What an agent of it was started from."""
-    return {
-        "id": profile.pk,
-        "name": profile.name,
-        "version": profile.version,
-        "runtime": profile.runtime,
-        "model": profile.model,
-        "instructions": profile.instructions,
-        "permissions": profile.permissions,
-        "user_comment": profile.user_comment,
-        "command_id": profile.command_id,
-    }
 
 
 def compress(lines: Iterable[bytes]) -> bytes:
@@ -162,8 +147,10 @@ def _store(agent_id: int, part: _Lines) -> None:
     ConversationPart.objects.bulk_create([row], ignore_conflicts=True)
 
 
-def _changes(agent_id: int) -> Changes | None:
-    """How the agent's files differ from those of the template its workspace was cloned from, secrets masked."""
+def changes_now(agent_id: int) -> Changes | None:
+    """How the agent's files differ from those of the template its workspace was cloned from, secrets masked; None
+    where that cannot be told. Reads files: not inside a transaction.
+    """
     agent = Agent.objects.select_related("workspace__template", "profile__command").get(pk=agent_id)
     template, command = agent.workspace.template, agent.profile.command
     try:

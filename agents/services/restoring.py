@@ -6,7 +6,6 @@ from itertools import islice
 from typing import Any
 
 from django.db import transaction
-from django.utils.dateparse import parse_datetime
 
 from accounts.actor import Actor
 from accounts.services import audit
@@ -113,7 +112,9 @@ def _fill(agent_id: int, record: ObsoleteAgentRecord) -> bool:
 
 def _begin(agent: Agent, record: ObsoleteAgentRecord, intent: AgentIntent, now: datetime) -> None:
     """It has everything: it waits for a slot."""
-    told = f"Restored by {intent.by} from agent {record.agent_id}, which was put away at {record.at:%Y-%m-%d %H:%M} UTC."
+    told = (
+        f"Restored by {intent.by} from agent {record.agent_id}, which was put away at {record.at:%Y-%m-%d %H:%M} UTC."
+    )
     conversation.append(agent, [Message(MessageKind.SYSTEM, told, {"record": record.pk})], now=now)
     Agent.objects.filter(pk=agent.pk).update(checkpoint=record.checkpoint)
     before = record.agent.start
@@ -174,7 +175,7 @@ def _rows(agent_id: int, lines: Sequence[dict[str, Any]]) -> list[AgentMessage]:
             kind=line["kind"],
             text=line["text"],
             data=line["data"],
-            at=parse_datetime(line["at"]),
+            at=datetime.fromisoformat(line["at"]),
         )
         for line in lines
     ]

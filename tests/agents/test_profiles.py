@@ -12,8 +12,8 @@ from agents.enums import MessageKind
 from agents.models import AgentProfile, RuntimeCommand
 from agents.runtimes import Message
 from agents.selectors import agents_visible_to, commands_visible_to, messages_of
-from agents.selectors.records import records_visible_to
 from agents.selectors.agents import profiles_visible_to
+from agents.selectors.records import records_visible_to
 from agents.services import commands, conversation, profiles
 from agents.services.values import BadValues
 from dct_site.kernel.edits import EditConflict

@@ -25,8 +25,8 @@ _UNREADABLE = (FileTrouble, OSError)  # gone, closed to us, or swapped for somet
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """One file that differs. ``change`` is ``added``, ``changed`` or ``removed``; ``diff`` is a unified one, empty where
-    the file is not quoted: it is no text, too large, hidden, or the bounds were reached.
+    """One file that differs. ``change`` is ``added``, ``changed`` or ``removed``; ``diff`` is a unified one, empty
+    where the file is not quoted: it is no text, too large, hidden, or the bounds were reached.
     """
 
     path: str
