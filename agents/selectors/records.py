@@ -1,7 +1,8 @@
 """What is read of records: their conversations and file changes by range, without unpacking what comes before."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -10,7 +11,7 @@ from django.db.models import QuerySet
 
 from accounts.operations import Operation
 from accounts.permissions import Person, visible
-from agents.models import AgentProfile, ConversationPart, ObsoleteAgentRecord
+from agents.models import AgentMessage, AgentProfile, ConversationPart, ObsoleteAgentRecord
 
 BODIES = ("conversation", "changes", "checkpoint")
 """Read when they are looked at, and never in a list."""
@@ -53,6 +54,21 @@ def profile_as_it_is(profile: AgentProfile) -> dict[str, Any]:
         "user_comment": profile.user_comment,
         "command_id": profile.command_id,
     }
+
+
+def as_messages(agent_id: int, lines: Iterable[Mapping[str, Any]]) -> list[AgentMessage]:
+    """Rows, not stored, of lines that were kept; without the run, which is not kept."""
+    return [
+        AgentMessage(
+            agent_id=agent_id,
+            seq=line["seq"],
+            kind=line["kind"],
+            text=line["text"],
+            data=line["data"],
+            at=datetime.fromisoformat(line["at"]),
+        )
+        for line in lines
+    ]
 
 
 def _lines(record: ObsoleteAgentRecord, after: int) -> Iterator[dict[str, Any]]:

@@ -1,9 +1,7 @@
 """Starts an agent from a record: the conversation and checkpoint of the one that was put away, in its workspace."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from itertools import islice
-from typing import Any
 
 from django.db import transaction
 
@@ -12,7 +10,7 @@ from accounts.services import audit
 from agents.enums import AGENT_MOVES, AgentStatus, IntentKind, IntentStatus, MessageKind
 from agents.models import Agent, AgentIntent, AgentMessage, ObsoleteAgentRecord, Reservation
 from agents.runtimes import Message
-from agents.selectors.records import BODIES, lines_of
+from agents.selectors.records import BODIES, as_messages, lines_of
 from agents.services import conversation
 from agents.services.admission import AGENT_START, request_start
 from agents.services.agent_start import PRIORITY
@@ -105,7 +103,7 @@ def _fill(agent_id: int, record: ObsoleteAgentRecord) -> bool:
                 return False
             if _held(agent_id) is None:
                 return True
-            AgentMessage.objects.bulk_create(_rows(agent_id, chunk), ignore_conflicts=True)
+            AgentMessage.objects.bulk_create(as_messages(agent_id, chunk), ignore_conflicts=True)
         crashpoint("restoring.after_chunk")
     return ObsoleteAgentRecord.objects.filter(pk=record.pk, purged_at=None).exists()
 
@@ -164,18 +162,3 @@ def _record(pk: int) -> ObsoleteAgentRecord | None:
 def _wish(agent_id: int) -> AgentIntent | None:
     pending = AgentIntent.objects.filter(agent=agent_id, kind=IntentKind.RESTORE, status=IntentStatus.PENDING)
     return pending.order_by("id").first()
-
-
-def _rows(agent_id: int, lines: Sequence[dict[str, Any]]) -> list[AgentMessage]:
-    """As they were, but for the run: those were the other agent's."""
-    return [
-        AgentMessage(
-            agent_id=agent_id,
-            seq=line["seq"],
-            kind=line["kind"],
-            text=line["text"],
-            data=line["data"],
-            at=datetime.fromisoformat(line["at"]),
-        )
-        for line in lines
-    ]

@@ -47,6 +47,7 @@ PLACES: dict[str, tuple[tuple[str, str], ...]] = {
         ("agents.AgentRun", "memory"),
         ("agents.AgentMessage", "chat"),
         ("agents.ObsoleteAgentRecord", "archive"),
+        ("agents.ConversationPart", "inventory_2"),
     ),
 }
 
