@@ -6,10 +6,11 @@ from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.exceptions import ValidationError
+from rest_framework.mixins import ListModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api.base import ReadingViewSet
+from accounts.api.base import OperationViewSet
 from accounts.operations import Operation
 from accounts.permissions import visible
 from agents.models import RecordRule
@@ -66,7 +67,7 @@ class RuleInput(Input):
     max_bytes = _bounded("max_bytes")
 
 
-class RecordRuleViewSet(ReadingViewSet):
+class RecordRuleViewSet(ListModelMixin, OperationViewSet):
     """Rules."""
 
     queryset = RecordRule.objects.all()
