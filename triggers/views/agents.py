@@ -116,7 +116,10 @@ class AgentPage(PageView):
         record = ObsoleteAgentRecord.objects.filter(agent=agent).defer(*BODIES).first()
         if record is None:
             return None
-        return {"words": f"Put away by {record.by_label}: {record.reason}", "url": reverse("record", args=[record.pk])}
+        words = f"Put away by {record.by_label}: {record.reason}"
+        if record.purged_at is not None:
+            words += " What it said is no longer kept."
+        return {"words": words, "url": reverse("record", args=[record.pk])}
 
 
 class AgentMessages(PageView):
