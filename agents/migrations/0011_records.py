@@ -29,12 +29,20 @@ class Migration(migrations.Migration):
             name="ConversationPart",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "agent",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="conversation_parts",
+                        to="agents.agent",
+                    ),
+                ),
                 ("first_seq", models.PositiveIntegerField()),
                 ("last_seq", models.PositiveIntegerField()),
                 ("count", models.PositiveIntegerField()),
-                ("body", models.BinaryField()),
                 ("size", models.PositiveIntegerField(help_text="Bytes before compression.")),
                 ("stored_bytes", models.PositiveIntegerField()),
+                ("body", models.BinaryField()),
             ],
             options={
                 "ordering": ["agent_id", "first_seq"],
@@ -124,13 +132,6 @@ class Migration(migrations.Migration):
                 condition=models.Q(("purged_at__isnull", False), ("stored_bytes__gt", 0)),
                 fields=["id"],
                 name="record_to_clear",
-            ),
-        ),
-        migrations.AddField(
-            model_name="conversationpart",
-            name="agent",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.CASCADE, related_name="conversation_parts", to="agents.agent"
             ),
         ),
         migrations.AddField(

@@ -72,9 +72,9 @@ class ConversationPart(models.Model):
     first_seq = models.PositiveIntegerField()
     last_seq = models.PositiveIntegerField()
     count = models.PositiveIntegerField()
-    body = models.BinaryField()
     size = models.PositiveIntegerField(help_text="Bytes before compression.")
     stored_bytes = models.PositiveIntegerField()
+    body = models.BinaryField()  # last: what stands behind it in a row is reached by reading through it
 
     class Meta:
         ordering: ClassVar = ["agent_id", "first_seq"]

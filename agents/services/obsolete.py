@@ -1,7 +1,7 @@
 """Keeps what a stopped or replaced agent said, left and had done to its files: compressed, restorable."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -161,7 +161,7 @@ def changes_now(agent_id: int) -> Changes | None:
     return files.changes(files.root_of(agent.workspace), base, mask=masking(secrets))
 
 
-def parts_of_nobody(limit: int) -> Iterator[int]:
+def parts_of_nobody(limit: int) -> list[int]:
     """Ids of parts whose agent ended without being put away: what was prepared for that is not needed."""
-    ended = Agent.objects.filter(status__in=Agent.MOVES.terminal, obsolete_record=None)
-    yield from ConversationPart.objects.filter(agent__in=ended.order_by()).values_list("pk", flat=True)[:limit]
+    rows = ConversationPart.objects.filter(agent__status__in=Agent.MOVES.terminal, agent__obsolete_record=None)
+    return list(rows.order_by().values_list("pk", flat=True)[:limit])

@@ -86,7 +86,7 @@ def purge_records(*, now: datetime) -> int:
         gone += _empty(ids, now)
         if time.monotonic() > until:
             return gone
-    while ids := list(parts_of_nobody(BATCH)):
+    while ids := parts_of_nobody(BATCH):
         ConversationPart.objects.filter(pk__in=ids).delete()
     RecordRule.objects.update_or_create(is_default=True, defaults={"swept_at": now})
     return gone
