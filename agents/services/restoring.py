@@ -80,12 +80,15 @@ def fill(agent_id: int, *, now: datetime) -> None:
     Killed anywhere it goes on after the last message that is there. Must not be called inside a transaction.
     """
     intent = _wish(agent_id)
-    agent = Agent.objects.select_related("restored_from__agent__start").get(pk=agent_id)
+    agent = Agent.objects.select_related("workspace", "restored_from__agent__start").get(pk=agent_id)
     record = agent.restored_from
     if intent is None:
         return
     if record is None or not _fill(agent_id, record):
-        _give_up(agent_id, now)
+        _give_up(agent_id, "What it was to be restored from is no longer kept.", now)
+        return
+    if agent.workspace.status not in RESTORABLE:
+        _give_up(agent_id, f"Its workspace is {agent.workspace.get_status_display().lower()}.", now)
         return
     with transaction.atomic():
         held = _held(agent_id)
@@ -132,13 +135,12 @@ def _begin(agent: Agent, record: ObsoleteAgentRecord, intent: AgentIntent, now: 
     wake.poke_on_commit(wake.Topic.SETTLE)
 
 
-def _give_up(agent_id: int, now: datetime) -> None:
-    """What it was to go on from went meanwhile (it was erased)."""
+def _give_up(agent_id: int, reason: str, now: datetime) -> None:
+    """What it was to go on from, or where, went meanwhile: it was erased, or put away."""
     with transaction.atomic():
         agent = _held(agent_id)
         if agent is None:
             return
-        reason = "What it was to be restored from is no longer kept."
         moves.move(agent, AgentStatus.FAILED, now=now, reason=reason, ended_at=now)
         Agent.objects.filter(pk=agent_id).update(reason=reason)
         pending = AgentIntent.objects.filter(agent=agent_id, status=IntentStatus.PENDING)

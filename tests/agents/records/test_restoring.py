@@ -15,12 +15,14 @@ from agents.services import admission, intents, restoring
 from agents.services.arbitrate import Action
 from agents.services.forgetting import forget_conversations
 from agents.services.obsolete import PART_MESSAGES
+from agents.services.reaping import reap
 from agents.services.restoring import CannotRestore, restore
 from agents.services.resume import wish_for_orphans
 from agents.services.settle_intents import settle
 from agents.starts import payers
 from tests.agents.handlers import RecordingHandler
 from tests.agents.records.rows import SYSTEM, put_away
+from tests.agents.running import LEASE, running
 from tests.agents.supervising import admitted_agent, admitting, is_in, run_until, said
 from tests.factories.agents import NOON, make_agent, make_command, make_profile, set_limits
 from tests.factories.workspaces import make_workspace
@@ -110,6 +112,15 @@ def test_what_went_meanwhile_cannot_be_gone_on_from() -> None:
     assert said(agent) == []
 
 
+def test_a_workspace_that_was_put_away_meanwhile_takes_nobody() -> None:
+    agent = restore(record=put_away("old"), by=SYSTEM, now=NOON)
+    Workspace.objects.update(status=WorkspaceStatus.ARCHIVED)
+    settle(agent.pk, now=NOON)
+    agent.refresh_from_db()
+    assert (agent.status, agent.reason) == (AgentStatus.FAILED, "Its workspace is archived.")
+    assert not StartRequest.objects.filter(kind="agent").exists()
+
+
 @pytest.mark.parametrize("status", [WorkspaceStatus.ARCHIVED, WorkspaceStatus.DRAFT, WorkspaceStatus.BUILDING])
 def test_a_workspace_that_is_put_away_or_not_ready_takes_nobody(status: WorkspaceStatus) -> None:
     record = put_away("old")
@@ -157,6 +168,11 @@ def test_its_work_goes_on_the_budget_that_the_workspace_was_made_under(monkeypat
         record.workspace_id,
         agent.pk,
     )
+    agent.refresh_from_db()
+    running(agent, timezone.now())
+    assert reap(now=timezone.now() + LEASE) == 1
+    again = StartRequest.objects.get(status=StartStatus.WAITING)
+    assert (again.subject_id, again.concurrency_key) == (agent.pk, "trigger:9")
 
 
 PROGRAM = """

@@ -20,6 +20,7 @@ from agents.services.obsolete import PART_MESSAGES, pack
 from agents.services.record_rules import change_rule, pin, preview, purge_records, unpin
 from agents.services.restoring import restore
 from agents.services.values import InvalidValue
+from dct_site.engine.tick import tick
 from dct_site.kernel.edits import EditConflict
 from tests.agents.records.rows import SYSTEM, put_away, say
 from tests.factories.accounts import make_user
@@ -203,3 +204,9 @@ def test_who_may_not_steer_an_agent_may_not_pin_its_record() -> None:
     stranger = Actor.person(make_user(role=Role.CEO), Via.API)
     with pytest.raises(Denied):
         pin(record=put_away("x"), by=stranger, now=NOON)
+
+
+def test_the_clock_takes_them_away() -> None:
+    put_away("x", at=ago(900))
+    tick(NOON)
+    assert kept() == set()
