@@ -13,6 +13,7 @@ from accounts.admin.acts import act
 from accounts.admin.base import RoleAdmin
 from accounts.operations import Operation
 from agents.models import ConversationPart, ObsoleteAgentRecord, RecordRule
+from agents.selectors.records import BODIES
 from agents.services.record_rules import BOUNDS, change_rule, pin, unpin
 from agents.services.restoring import restore
 
@@ -58,7 +59,6 @@ class ObsoleteAgentRecordAdmin(RoleAdmin):
         "change_count",
         "is_changes_cut",
         "stored_bytes",
-        "checkpoint",
         "at",
         "pinned_at",
         "pinned_by",
@@ -71,7 +71,7 @@ class ObsoleteAgentRecordAdmin(RoleAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).defer("conversation", "changes")
+        return super().get_queryset(request).defer(*BODIES)
 
 
 @admin.register(ConversationPart)

@@ -1,5 +1,6 @@
 """Agents that were stopped or replaced: the list, the page of one, and what a person does with one."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -84,6 +85,7 @@ class RecordPage(PageView):
         if is_raw and row.purged_at is None:
             record |= self._said(row, after) | self._changed(row, 0)
             record["choices"] = self._choices(row)
+            record["checkpoint"] = json.dumps(row.checkpoint, ensure_ascii=False) if row.checkpoint else ""
             record["compare_url"] = reverse("record-compare", args=[row.pk])
         return {"record": {**record, "is_raw": is_raw, **self._facts(row), **self._acts(row)}}
 

@@ -55,10 +55,12 @@ def test_what_it_did_to_files_is_shown_and_escaped(developer: Visitor) -> None:
     workspace = make_workspace()
     deliver(workspace, "feedback/digest.md", "<script>alert(1)</script>")
     record = put_away("one", workspace=workspace, reason="<b>why</b>")
+    ObsoleteAgentRecord.objects.update(checkpoint={"session": "<i>7"})
     shown = page(developer, f"/obsolete-agents/{record.pk}/")
     assert "feedback/digest.md" in shown
     assert "+&lt;script&gt;alert(1)&lt;/script&gt;" in shown
     assert "<b>why</b>" not in shown
+    assert "&lt;i&gt;7" in shown
 
 
 def test_one_is_restored_from_its_page(developer: Visitor) -> None:
