@@ -19,7 +19,7 @@ def measure(apps: Any, _schema_editor: Any) -> None:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("agents", "0008_transcripts"),
+        ("agents", "0009_model_providers"),
         ("workspaces", "0002_a_kind_for_schedules"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -92,7 +92,9 @@ def keep(
                 changes_size=sum(map(len, raw)),
                 change_count=len(changed.files) if changed is not None else None,
                 is_changes_cut=changed is not None and changed.is_cut,
-                stored_bytes=conversation.stored + (len(kept) if changed is not None else 0),
+                stored_bytes=conversation.stored
+                + (len(kept) if changed is not None else 0)
+                + (len(json.dumps(agent.checkpoint)) if agent.checkpoint else 0),
                 reason=reason[:1000],
                 by=by.user,
                 by_label=by.label[:150],
