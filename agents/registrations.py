@@ -11,13 +11,15 @@ from agents.models import (
     AgentMessage,
     AgentProfile,
     AgentRun,
+    ConversationPart,
     ModelProvider,
     ObsoleteAgentRecord,
+    RecordRule,
     RuntimeCommand,
 )
 from agents.services.agent_start import AgentStart
 from agents.starts import AGENT_START, starts
-from workspaces.models import Workspace
+from workspaces.models import Workspace, WorkspaceTemplate
 
 
 def register() -> None:
@@ -33,9 +35,22 @@ def register() -> None:
     ownership.register(AgentRun, of_agent)
     ownership.register(AgentIntent, of_agent)
     ownership.register(ObsoleteAgentRecord, Ownership(owners=("workspace__owner",), grants=workspace))
+    ownership.register(ConversationPart, of_agent)
+    ownership.register(
+        RecordRule,
+        Ownership(
+            owners=("workspace__owner", "template__owner"),
+            grants=(*workspace, ("template", WorkspaceTemplate)),
+            more=_for_everywhere,
+        ),
+    )
     ownership.register(AgentMessage, Ownership(more=_of_own_agents))
 
 
 def _of_own_agents(user: User, reading: bool) -> Q:
     agents = Agent.objects.filter(own_or_granted(Agent, user, reading=reading))
     return Q(agent_id__in=agents.order_by().values("pk"))
+
+
+def _for_everywhere(_: User, reading: bool) -> Q:
+    return Q(is_default=True) if reading else Q(pk__in=[])

@@ -44,6 +44,16 @@ starts: Registry[StartHandler] = Registry("kinds of start")
 # either. Each is asked for many at once, and returns what blocks which of them, by primary key.
 holds: Registry[Hold] = Registry("holds on starts")
 
+Payer = Callable[[int], str]
+
+# Asked for a restored agent by its workspace's id: the key under whose budget its work goes, "" where it is nobody's.
+payers: Registry[Payer] = Registry("payers of restored agents")
+
+
+def payer_of(workspace_id: int) -> str:
+    """The key under whose budget what is begun in this workspace goes; the first that anybody names."""
+    return next((key for name in payers if (key := payers.get(name)(workspace_id))), "")
+
 
 def holds_on(wanted: Sequence[StartRequest]) -> dict[int, Block]:
     """What holds which of these starts back, by primary key: their own handlers, or any hold."""

@@ -22,10 +22,12 @@ from accounts.api.permissions import OperationPermission
 from accounts.api.toggles import ToggleViewSet
 from accounts.operations import Operation
 from agents.api import problems as agents_problems
-from agents.api.agents import AgentViewSet, ObsoleteViewSet
+from agents.api.agents import AgentViewSet
 from agents.api.limits import LimitsViewSet
 from agents.api.model_providers import ProviderViewSet
 from agents.api.profiles import CommandViewSet, ProfileViewSet
+from agents.api.record_rules import RecordRuleViewSet
+from agents.api.records import ObsoleteViewSet
 from dct_site.kernel.rest import problems
 from dct_site.kernel.rest.problems import Problem
 from deliverables.api import problems as deliverables_problems
@@ -70,6 +72,7 @@ for _prefix, _viewset in (
     ("listeners", ListenerViewSet),
     ("model-providers", ProviderViewSet),
     ("obsolete-agents", ObsoleteViewSet),
+    ("record-rules", RecordRuleViewSet),
     ("runtime-commands", CommandViewSet),
     ("schedule-calendars", CalendarViewSet),
     ("schedules", ScheduleViewSet),

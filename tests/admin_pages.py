@@ -14,7 +14,18 @@ from django.urls import reverse
 from accounts.admin.base import RoleAdmin
 from accounts.models import FeatureToggle, Heartbeat, IdempotencyKey, OperationGrant, User
 from agents.enums import IntentKind, Pool
-from agents.models import AgentIntent, AgentRun, Budget, CommandSecret, Limits, Reservation, SlotHolder, Spending
+from agents.models import (
+    AgentIntent,
+    AgentRun,
+    Budget,
+    CommandSecret,
+    ConversationPart,
+    Limits,
+    RecordRule,
+    Reservation,
+    SlotHolder,
+    Spending,
+)
 from deliverables.models import Check
 from tests.factories.world import SECRET, World
 from triggers.models import (
@@ -71,6 +82,9 @@ def fill(world: World) -> None:
     AgentIntent.objects.create(agent=agent, kind=IntentKind.STOP, by="somebody", at=NOON)
     assert execution.start is not None
     SlotHolder.objects.create(pool=Pool.AGENTS, start=execution.start, taken_at=NOON)
+    part = {"first_seq": 1, "last_seq": 1, "count": 1, "body": b"", "size": 0, "stored_bytes": 0}
+    ConversationPart.objects.create(agent=world.obsolete.agent, **part)
+    RecordRule.objects.create(workspace=world.workspace, max_days=30)
     CommandSecret.objects.create(command=world.command, name="API_KEY", value=SECRET, updated_at=NOON)
     key = f"trigger:{world.trigger.pk}"
     Budget.objects.create(key=key, runs=1)
@@ -126,7 +140,9 @@ _LOOKUPS: dict[str, Callable[[World], dict[str, Any]]] = {
     "agents.Agent": lambda world: {"pk": world.agent.pk},
     "agents.AgentMessage": lambda world: {"agent_id": world.agent.pk},
     "agents.AgentProfile": lambda world: {"pk": world.profile.pk},
+    "agents.ConversationPart": lambda world: {"agent": world.obsolete.agent},
     "agents.ObsoleteAgentRecord": lambda world: {"pk": world.obsolete.pk},
+    "agents.RecordRule": lambda world: {"workspace": world.workspace},
     "triggers.BulkReplay": lambda world: {"pk": world.bulk.pk},
     "triggers.Delivery": lambda world: {"pk": world.delivery.pk},
     "triggers.Event": lambda world: {"pk": world.event.pk},

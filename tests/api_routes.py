@@ -120,6 +120,8 @@ def valid_body(route: Route, world: World) -> dict[str, Any]:
         ("executions", "extend_deadline"): {"until": "2999-01-01T00:00:00Z"},
         ("feature-toggles", "partial_update"): {"is_on": True},
         ("model-providers", "create"): {"name": f"p{secrets.token_hex(4)}", "base_url": "https://models.invalid/v1"},
+        ("record-rules", "create"): {"max_days": 30},
+        ("record-rules", "preview"): {"max_days": 30},
         ("runtime-commands", "create"): {"name": name, "argv": ["true"]},
         ("schedules", "create"): {"name": name, "cron": "0 9 * * *"},
         ("schedules", "preview"): {"cron": "0 9 * * *"},

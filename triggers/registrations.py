@@ -5,7 +5,7 @@ from django.db.models import Q
 from accounts import ownership
 from accounts.models import Connection, User
 from accounts.ownership import Ownership, own_or_granted
-from agents.starts import holds, starts
+from agents.starts import holds, payers, starts
 from triggers.models import (
     Attempt,
     BulkReplay,
@@ -25,7 +25,13 @@ from triggers.models import (
     Watch,
     WebhookEndpoint,
 )
-from triggers.services.execution_start import EXECUTION_START, ExecutionStart, held_by_connection, held_by_trigger
+from triggers.services.execution_start import (
+    EXECUTION_START,
+    ExecutionStart,
+    held_by_connection,
+    held_by_trigger,
+    payer_of_workspace,
+)
 from workspaces.models import ContextItem, Workspace
 
 _EXECUTION_START = ExecutionStart()
@@ -36,6 +42,7 @@ def register() -> None:
     starts.register(EXECUTION_START, _EXECUTION_START)
     holds.register("trigger", held_by_trigger)
     holds.register("connection", held_by_connection)
+    payers.register("trigger", payer_of_workspace)
     connection = (("connection", Connection),)
     item = (("item", ContextItem), ("item__parent", ContextItem), *connection)
     trigger = (("trigger", Trigger),)

@@ -1,4 +1,4 @@
-"""Agents, their runs, messages, wishes about them and the records of old ones, in the admin."""
+"""Agents, their runs, messages and wishes about them, in the admin."""
 
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from accounts.admin.acts import act
 from accounts.admin.base import RoleAdmin, RoleInline
 from accounts.admin.columns import status_column
 from accounts.operations import Operation
-from agents.models import Agent, AgentIntent, AgentMessage, AgentRun, ObsoleteAgentRecord
+from agents.models import Agent, AgentIntent, AgentMessage, AgentRun
 from agents.services import intents
 from dct_site.kernel.statuswords import Kind
 
@@ -51,6 +51,7 @@ class AgentAdmin(RoleAdmin):
         "waits_for",
         "attempt",
         "rounds",
+        "restored_from",
         "next_epoch",
         "claims_done_at",
         "not_before",
@@ -122,25 +123,3 @@ class AgentIntentAdmin(RoleAdmin):
     numbers = ("id", "agent_id")
     shown = ("agent", "kind", "status", "reason", "by", "at", "settled_at")
     ordering = ("-id",)
-
-
-@admin.register(ObsoleteAgentRecord)
-class ObsoleteAgentRecordAdmin(RoleAdmin):
-    """Stopped and replaced agents; their conversations are read on the agent's page."""
-
-    list_display = ("id", "agent_id", "workspace", "reason", "by_label", "message_count", "at")
-    list_select_related = ("workspace",)
-    numbers = ("id", "agent_id", "workspace_id")
-    shown = (
-        "agent",
-        "workspace",
-        "profile",
-        "reason",
-        "by_label",
-        "message_count",
-        "conversation_size",
-        "at",
-    )
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).defer("conversation", "checkpoint")

@@ -1,10 +1,10 @@
-"""Agents: what they do and said, stopped and told something; and those that were replaced or stopped."""
+"""Agents: what they do and said, stopped and told something."""
 
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
 from django_filters import rest_framework as filters
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.exceptions import APIException
@@ -13,12 +13,11 @@ from rest_framework.response import Response
 
 from accounts.api.base import ReadingViewSet
 from accounts.operations import Operation
-from accounts.permissions import may, visible
+from accounts.permissions import visible
 from agents.budget import MILLIONTHS
 from agents.enums import AgentStatus
-from agents.models import Agent, AgentMessage, AgentRun, ObsoleteAgentRecord
+from agents.models import Agent, AgentMessage, AgentRun
 from agents.services import intents
-from agents.services.obsolete import unpack
 from dct_site.kernel.rest.filters import IdFilter, WordsFilter
 from dct_site.kernel.rest.inputs import Input, LineField
 
@@ -54,6 +53,7 @@ class AgentSerializer(serializers.ModelSerializer[Agent]):
             "reason",
             "attempt",
             "rounds",
+            "restored_from_id",
             "claims_done_at",
             "not_before",
             "deadline_at",
@@ -197,74 +197,3 @@ def _wished(intent: Any) -> Response:
     if intent is None:
         raise AgentOver
     return Response({"intent": intent.pk}, status=202)
-
-
-class ObsoleteSerializer(serializers.ModelSerializer[ObsoleteAgentRecord]):
-    """A replaced or stopped agent, and why."""
-
-    profile = serializers.DictField(help_text="The profile as it was.")
-    by = serializers.CharField(source="by_label")
-
-    class Meta:
-        model = ObsoleteAgentRecord
-        fields: tuple[str, ...] = (
-            "id",
-            "agent_id",
-            "workspace_id",
-            "profile",
-            "message_count",
-            "conversation_size",
-            "reason",
-            "by",
-            "at",
-        )
-        read_only_fields = fields
-
-
-class KeptMessage(serializers.Serializer[Any]):
-    """One line of the kept conversation."""
-
-    seq = serializers.IntegerField()
-    kind = serializers.CharField()
-    text = serializers.CharField()
-    data = serializers.DictField()  # type: ignore[assignment]
-    at = serializers.DateTimeField()
-
-
-class ObsoleteDetail(ObsoleteSerializer):
-    """The same with its conversation (null for those who may not look at conversations)."""
-
-    conversation = serializers.SerializerMethodField()
-
-    class Meta(ObsoleteSerializer.Meta):
-        fields = (*ObsoleteSerializer.Meta.fields, "conversation")
-        read_only_fields = fields
-
-    @extend_schema_field(KeptMessage(many=True, allow_null=True))
-    def get_conversation(self, row: ObsoleteAgentRecord) -> list[dict[str, Any]] | None:
-        return unpack(row) if may(self.context["request"].user, Operation.VIEW_RAW, row) else None
-
-
-class ObsoleteFilter(filters.FilterSet):
-    """Records of a workspace or an agent."""
-
-    workspace = IdFilter(field_name="workspace_id")
-    agent = IdFilter(field_name="agent_id")
-
-    class Meta:
-        model = ObsoleteAgentRecord
-        fields = ()
-
-
-class ObsoleteViewSet(ReadingViewSet):
-    """Agents that were replaced or stopped."""
-
-    queryset = ObsoleteAgentRecord.objects.all()
-    serializer_class = ObsoleteSerializer
-    detail_serializer_class = ObsoleteDetail
-    filterset_class = ObsoleteFilter
-    operations: ClassVar = {"list": Operation.VIEW, "retrieve": Operation.VIEW}
-
-    def rows(self) -> QuerySet[ObsoleteAgentRecord]:
-        rows = visible(ObsoleteAgentRecord.objects.all(), user=self.user)
-        return rows.defer("conversation", "checkpoint") if self.action == "list" else rows

@@ -40,6 +40,14 @@ class Agent(models.Model):
         "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="replaced_by"
     )
     checkpoint = models.JSONField(default=dict, blank=True)
+    restored_from = models.ForeignKey(
+        "agents.ObsoleteAgentRecord",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="restored",
+        help_text="It goes on where that one was.",
+    )
     attempt = models.PositiveSmallIntegerField(default=0)
     rounds = models.PositiveSmallIntegerField(default=0)
     waits_for = models.CharField(max_length=12, choices=WaitsFor, blank=True, help_text="While it is waiting.")
@@ -163,25 +171,3 @@ class AgentIntent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} agent {self.agent_id}"
-
-
-class ObsoleteAgentRecord(models.Model):
-    """A replaced or stopped agent: its conversation (zstd of JSON lines), checkpoint, and why. Restorable."""
-
-    agent = models.OneToOneField(Agent, on_delete=models.CASCADE, related_name="obsolete_record")
-    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="obsolete_agents")
-    profile = models.JSONField(help_text="The profile as it was.")
-    conversation = models.BinaryField()
-    conversation_size = models.PositiveBigIntegerField(help_text="Bytes before compression.")
-    message_count = models.PositiveIntegerField()
-    checkpoint = models.JSONField(default=dict)
-    reason = models.CharField(max_length=1000)
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
-    by_label = models.CharField(max_length=150)
-    at = models.DateTimeField()
-
-    class Meta:
-        ordering: ClassVar = ["-id"]
-
-    def __str__(self) -> str:
-        return f"agent {self.agent_id}: {self.reason}"

@@ -4,7 +4,6 @@ from agents.selectors.agents import (
     agents_visible_to,
     commands_visible_to,
     messages_of,
-    obsolete_agents_visible_to,
     profiles_visible_to,
     providers_visible_to,
 )
@@ -17,7 +16,6 @@ __all__ = [
     "agents_visible_to",
     "commands_visible_to",
     "messages_of",
-    "obsolete_agents_visible_to",
     "profiles_visible_to",
     "providers_visible_to",
     "queue",

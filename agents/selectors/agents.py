@@ -4,7 +4,7 @@ from django.db.models import QuerySet
 
 from accounts.operations import Operation
 from accounts.permissions import Person, may, visible
-from agents.models import Agent, AgentMessage, AgentProfile, ModelProvider, ObsoleteAgentRecord, RuntimeCommand
+from agents.models import Agent, AgentMessage, AgentProfile, ModelProvider, RuntimeCommand
 
 
 def agents_visible_to(*, user: Person, operation: Operation = Operation.VIEW) -> QuerySet[Agent]:
@@ -28,12 +28,6 @@ def commands_visible_to(*, user: Person, operation: Operation = Operation.VIEW) 
 def providers_visible_to(*, user: Person, operation: Operation = Operation.VIEW) -> QuerySet[ModelProvider]:
     """Model providers; everybody who is signed in may name one in a profile."""
     return visible(ModelProvider.objects.select_related("registered_by"), user=user, operation=operation)
-
-
-def obsolete_agents_visible_to(*, user: Person, operation: Operation = Operation.VIEW) -> QuerySet[ObsoleteAgentRecord]:
-    """Records of stopped and replaced agents, without the conversation itself."""
-    rows = ObsoleteAgentRecord.objects.select_related("agent", "workspace", "by").defer("conversation")
-    return visible(rows, user=user, operation=operation)
 
 
 def messages_of(agent: Agent, *, user: Person, after: int = 0, limit: int = 200) -> list[AgentMessage]:

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from agents.enums import AgentStatus, Pool
 from agents.models import Agent, StartRequest
-from agents.services.admission import AGENT_START, release, request_start
+from agents.services.admission import AGENT_START, charge, release, request_start
 from dct_site.kernel import moves, wake
 
 PRIORITY = 5
@@ -22,6 +22,9 @@ class AgentStart:
         taken = Agent.objects.filter(pk=start.subject_id, status=AgentStatus.PENDING).update(start=start)
         if not taken:
             raise moves.LostRace(f"agent {start.subject_id} no longer waits for a slot")
+        if start.concurrency_key:  # a restored one, whose work is reserved with its own start
+            workspace_id = Agent.objects.values_list("workspace_id", flat=True).get(pk=start.subject_id)
+            charge(start=start, workspace_id=workspace_id)
 
     def on_expired(self, start: StartRequest, now: datetime) -> None:
         """pending → failed."""
@@ -49,6 +52,7 @@ def queue_again(agent: Agent, *, now: datetime, not_before: datetime | None = No
         now=now,
         agents=1,
         workspaces=0,
+        concurrency_key=before.concurrency_key if before is not None and before.kind == AGENT_START else "",
         refs=before.refs if before is not None else {},
         not_before=not_before,
         is_resumed=True,

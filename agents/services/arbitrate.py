@@ -16,6 +16,7 @@ class Action(StrEnum):
     TELL = "tell"  # an update is written to its run
     NOTE = "note"  # an update is kept for its next run
     RESUME = "resume"  # it waits for a person; now it goes on
+    RESTORE = "restore"  # it is given what the one was told and said that it goes on for, then waits for a slot
     DROP = "drop"  # the wish has no meaning any more
 
 
@@ -25,7 +26,7 @@ _BY_STATUS: dict[AgentStatus, dict[IntentKind, Action]] = {
         IntentKind.UPDATE: Action.NOTE,
         IntentKind.NEWS: Action.NOTE,
         IntentKind.START: Action.DROP,
-        IntentKind.RESTORE: Action.DROP,
+        IntentKind.RESTORE: Action.RESTORE,
     },
     AgentStatus.STARTING: {
         IntentKind.STOP: Action.STOP_RUN,
@@ -57,9 +58,10 @@ _BY_STATUS: dict[AgentStatus, dict[IntentKind, Action]] = {
     },
 }
 
-# A stop wins over whatever else is wished. What a person says goes before news from outside, which waits for the next
-# turn: a run that begins with it has read it, and one that is told in mid-turn may end without.
-PRECEDENCE = (IntentKind.STOP, IntentKind.UPDATE, IntentKind.NEWS, IntentKind.START, IntentKind.RESTORE)
+# A stop wins over whatever else is wished. What an agent is told comes after what it is restored with. What a person
+# says goes before news from outside, which waits for the next turn: a run that begins with it has read it, and one that
+# is told in mid-turn may end without.
+PRECEDENCE = (IntentKind.STOP, IntentKind.RESTORE, IntentKind.UPDATE, IntentKind.NEWS, IntentKind.START)
 
 
 def arbitrate(

@@ -60,7 +60,8 @@ def queue_who_holds_a_slot(*, now: datetime) -> int:
 
 
 def _disown(run_id: int, now: datetime, reason: str) -> int:
-    packed = obsolete.pack(AgentRun.objects.values_list("agent_id", flat=True).get(pk=run_id))
+    agent_id = AgentRun.objects.values_list("agent_id", flat=True).get(pk=run_id)
+    packed = obsolete.pack(agent_id) if stop_intent_of(agent_id) is not None else None
     with transaction.atomic():
         run = AgentRun.objects.select_for_update().filter(pk=run_id, status__in=ALIVE).first()
         if run is None:
@@ -96,7 +97,7 @@ def _lose(run: AgentRun, packed: obsolete.Conversation | None, *, now: datetime,
     if agent.status in AGENT_MOVES.terminal:
         return
     if stop is not None or agent.status == AgentStatus.STOPPING:
-        packed = packed or obsolete.pack(agent.pk)
+        packed = packed or obsolete.pack(agent.pk, with_files=False)
         end_agent_stopped(agent, packed, now=now, reason=stop.reason if stop else reason, by=wisher_of(stop))
     else:
         again(agent)

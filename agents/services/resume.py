@@ -5,8 +5,8 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Q
 
-from agents.enums import AGENT_MOVES, AgentStatus, Pool, StartStatus
-from agents.models import Agent, SlotHolder, StartRequest
+from agents.enums import AGENT_MOVES, AgentStatus, IntentKind, IntentStatus, Pool, StartStatus
+from agents.models import Agent, AgentIntent, SlotHolder, StartRequest
 from agents.services.admission import AGENT_START
 from agents.services.agent_start import queue_again
 from agents.services.runs import requeue
@@ -47,7 +47,10 @@ def wish_for_orphans(*, now: datetime, limit: int = 50) -> int:
     held = SlotHolder.objects.filter(pool=Pool.AGENTS).values("start_id")
     open_starts = (StartStatus.WAITING, StartStatus.PARKED, StartStatus.ADMITTED)
     wished = StartRequest.objects.filter(kind=AGENT_START, status__in=open_starts).values("subject_id")
-    orphans = Agent.objects.filter(status=AgentStatus.PENDING).exclude(start__in=held).exclude(pk__in=wished)
+    # One that is being restored is given its conversation first.
+    restored = AgentIntent.objects.filter(kind=IntentKind.RESTORE, status=IntentStatus.PENDING).values("agent_id")
+    pending = Agent.objects.filter(status=AgentStatus.PENDING).exclude(pk__in=restored)
+    orphans = pending.exclude(start__in=held).exclude(pk__in=wished)
     orphans = orphans.filter(Q(replaces=None) | Q(replaces__status__in=AGENT_MOVES.terminal))
     found = 0
     for agent in orphans.select_related("start").order_by("id")[:limit]:

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 
 from agents.enums import AgentStatus, IntentKind, IntentStatus
 from agents.models import Agent, AgentIntent
-from agents.services import conversation, obsolete
+from agents.services import conversation, obsolete, restoring
 from agents.services.arbitrate import Action, arbitrate
 from agents.services.endings import end_agent_stopped
 from agents.services.intents import wisher_of
@@ -20,6 +20,9 @@ HERE = (Action.END, Action.NOTE, Action.RESUME, Action.DROP)
 def settle(agent_id: int, *, now: datetime, takes_messages: bool = True) -> Action:
     """Do what can be done about an agent without its process, and return what is left for its supervisor to do."""
     _, action = _next(agent_id, takes_messages)
+    if action is Action.RESTORE:
+        restoring.fill(agent_id, now=now)
+        return action
     if action not in HERE:
         return action
     packed = obsolete.pack(agent_id) if action is Action.END else None
@@ -30,7 +33,7 @@ def settle(agent_id: int, *, now: datetime, takes_messages: bool = True) -> Acti
             return action
         wishes = list(_pending(agent_id).filter(kind=kind).select_related("wisher"))
         if action is Action.END:
-            packed = packed or obsolete.pack(agent_id)
+            packed = packed or obsolete.pack(agent_id, with_files=False)
             end_agent_stopped(agent, packed, now=now, reason=wishes[0].reason, by=wisher_of(wishes[0]))
             return action
         if kind in (IntentKind.UPDATE, IntentKind.NEWS) and action is not Action.DROP:

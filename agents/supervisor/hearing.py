@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from agents.masking import masking
 from agents.runtimes import Assignment, Listener, Runtime, Said, Signal, used_by
 from agents.runtimes.lines import OwnListener
 from agents.selectors.budgets import Allowance, overdrawn
-from agents.supervisor.masking import masking
 
 LONGEST_SESSION = 200
 

@@ -278,7 +278,11 @@ class Run:
 
     async def _stopped(self, reason: str) -> None:
         by = self.stop_wanted[1] if self.stop_wanted is not None else Actor.system()
-        await self._database(endings.stopped, exited=Exited(reason), by=by)
+        around, run_id = self.around, self.claim.run_id
+        # What it said is compressed and its files are compared: renewals go on meanwhile.
+        await around.threads.side(
+            lambda: endings.stopped(run_id, owner=around.owner, now=around.clock(), exited=Exited(reason), by=by)
+        )
 
     async def _fail(self, exited: Exited, *, is_final: bool) -> None:
         await self.around.writer.add(self.claim.run_id, [Message(MessageKind.SYSTEM, exited.reason)], 0)

@@ -8,6 +8,7 @@ from typing import Any
 
 from agents.enums import AGENT_MOVES, AgentStatus, MessageKind
 from agents.models import Agent, AgentMessage
+from agents.selectors.records import as_messages
 
 SHOWN_MESSAGES = 200
 SHOWN_CHARACTERS = 8_000
@@ -32,6 +33,12 @@ def talk_of(agent: Agent, messages: Sequence[AgentMessage]) -> Shown:
         streaming = {**_shown(groups.pop(), agent), "streaming": True}
     last = groups[-1][-1].seq if groups else (messages[0].seq - 1 if messages else 0)
     return {"messages": [_shown(group, agent) for group in groups], "streaming": streaming, "last_id": last}
+
+
+def said_shown(agent: Agent, lines: Sequence[Mapping[str, Any]]) -> list[Shown]:
+    """A range of a conversation that is over, as ``components/message.html`` draws it."""
+    groups = _without_what_is_overtaken(list(_grouped(as_messages(agent.pk, lines))))
+    return [_shown(group, agent) for group in groups]
 
 
 def is_open(agent: Agent) -> bool:

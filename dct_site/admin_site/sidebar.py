@@ -34,6 +34,7 @@ PLACES: dict[str, tuple[tuple[str, str], ...]] = {
         ("agents.Limits", "speed"),
         ("agents.StartRequest", "hourglass_top"),
         ("agents.SlotHolder", "event_seat"),
+        ("agents.RecordRule", "auto_delete"),
         ("accounts.FeatureToggle", "toggle_on"),
         ("accounts.User", "person"),
         ("accounts.OperationGrant", "key"),
@@ -47,6 +48,7 @@ PLACES: dict[str, tuple[tuple[str, str], ...]] = {
         ("agents.AgentRun", "memory"),
         ("agents.AgentMessage", "chat"),
         ("agents.ObsoleteAgentRecord", "archive"),
+        ("agents.ConversationPart", "inventory_2"),
     ),
 }
 

@@ -10,6 +10,7 @@ from accounts.services import answers
 from accounts.services.heartbeat import beat, seconds_since
 from accounts.services.sealing import seal
 from agents.services.admission import expire_starts
+from agents.services.record_rules import purge_records
 from dct_site.kernel import clock, wake
 from dct_site.kernel.wake import Topic
 from deliverables.services.expiry import expire_due
@@ -46,6 +47,7 @@ def tick(now: datetime) -> None:
     seal()
     purge_due(now=now)
     clear_due(now=now)
+    purge_records(now=now)
     answers.drop_old(now=now)
     for topic in SWEPT:
         wake.poke(topic)

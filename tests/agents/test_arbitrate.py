@@ -13,7 +13,7 @@ TABLE = {
     (S.PENDING, K.UPDATE): A.NOTE,
     (S.PENDING, K.NEWS): A.NOTE,
     (S.PENDING, K.START): A.DROP,
-    (S.PENDING, K.RESTORE): A.DROP,
+    (S.PENDING, K.RESTORE): A.RESTORE,
     (S.STARTING, K.STOP): A.STOP_RUN,
     (S.STARTING, K.UPDATE): A.WAIT,
     (S.STARTING, K.NEWS): A.WAIT,
@@ -50,6 +50,10 @@ def test_one_wish(status: AgentStatus, kind: IntentKind) -> None:
 @pytest.mark.parametrize("status", list(AgentStatus))
 def test_a_stop_wins_over_every_other_wish(status: AgentStatus) -> None:
     assert arbitrate(status, list(IntentKind)) == (IntentKind.STOP, TABLE[status, IntentKind.STOP])
+
+
+def test_what_it_is_told_comes_after_what_it_is_restored_with() -> None:
+    assert arbitrate(S.PENDING, [K.UPDATE, K.RESTORE]) == (K.RESTORE, A.RESTORE)
 
 
 def test_a_runtime_that_takes_no_messages_gets_them_with_its_next_run() -> None:

@@ -17,12 +17,12 @@ from accounts.enums import Role
 from accounts.models import AuditEntry
 from accounts.services.rotation import rotate_secrets, sealed_fields
 from agents.enums import AgentStatus
+from agents.masking import MASK, masking
 from agents.models import AgentMessage, CommandSecret, RuntimeCommand
 from agents.runtimes import CannotRun
 from agents.services import briefing, commands, runs
 from agents.services.command_secrets import names_of, opened
 from agents.services.values import BadValues
-from agents.supervisor.masking import MASK, masking
 from dct_site.kernel.crypto import key_id
 from tests.agents.supervising import admitted_agent, is_in, run_until, said
 from tests.factories.accounts import make_user

@@ -11,8 +11,9 @@ from accounts.models import AuditEntry
 from agents.enums import MessageKind
 from agents.models import AgentProfile, RuntimeCommand
 from agents.runtimes import Message
-from agents.selectors import agents_visible_to, commands_visible_to, messages_of, obsolete_agents_visible_to
+from agents.selectors import agents_visible_to, commands_visible_to, messages_of
 from agents.selectors.agents import profiles_visible_to
+from agents.selectors.records import records_visible_to
 from agents.services import commands, conversation, profiles
 from agents.services.values import BadValues
 from dct_site.kernel.edits import EditConflict
@@ -117,5 +118,5 @@ def test_a_person_sees_own_agents_and_their_conversations_only(now: datetime) ->
     assert [message.text for message in messages_of(agent, user=owner, after=1)] == ["two"]
     assert list(agents_visible_to(user=stranger)) == []
     assert messages_of(agent, user=stranger) == []
-    assert list(obsolete_agents_visible_to(user=stranger)) == []
+    assert list(records_visible_to(user=stranger)) == []
     assert list(commands_visible_to(user=stranger)) == []

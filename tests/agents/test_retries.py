@@ -238,6 +238,7 @@ def test_of_a_backup_that_is_put_back_no_run_goes_on_and_no_slot_is_held() -> No
 def test_a_run_that_ended_while_it_was_disowned_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     now = timezone.now()
     run = running(admitted_agent(make_profile()), now)
+    intents.stop(agent=run.agent, by=Actor.system(), now=now, reason="not wanted")
 
     def ends_first(agent_id: int) -> None:
         AgentRun.objects.update(status=RunStatus.ENDED, ended_at=now)

@@ -16,8 +16,10 @@ from django.utils import timezone
 from agents.enums import AgentStatus, Pool, RunStatus, StartStatus
 from agents.models import Agent, AgentMessage, AgentRun, SlotHolder, StartRequest
 from agents.services import admission
+from agents.services.restoring import CHUNK, restore
 from dct_site.kernel.process.identity import ProcessIdentity
 from tests.agents.handlers import RecordingHandler
+from tests.agents.records.rows import SYSTEM, put_away
 from tests.agents.supervising import admitted_agent, admitting, is_in, python_profile, run_until
 from tests.factories.agents import make_profile, make_start, set_limits
 from tests.factories.deliverables import make_deliverable
@@ -166,6 +168,23 @@ def test_a_supervisor_that_dies_at_any_step_leaves_an_agent_that_the_next_one_fi
         RunStatus.ENDED,
     ]
     assert not SlotHolder.objects.filter(pool=Pool.AGENTS).exists()
+
+
+def test_a_restored_agent_has_the_whole_conversation_whoever_dies_while_it_is_given_to_it(
+    handler: RecordingHandler, start_worker: Callable[..., "subprocess.Popen[bytes]"]
+) -> None:
+    workspace = make_workspace(trust_tier=TrustTier.VERIFIED)
+    make_deliverable(workspace)
+    texts = [f"line {number}" for number in range(1, 3 * CHUNK)]
+    agent = restore(record=put_away(*texts, workspace=workspace), by=SYSTEM, now=timezone.now())
+    assert start_worker(DCT_CRASH_AT="restoring.after_chunk:2").wait(60) == -signal.SIGKILL
+    assert AgentMessage.objects.filter(agent_id=agent.pk).count() == 2 * CHUNK
+    assert not StartRequest.objects.filter(kind="agent").exists()
+    run_until(is_in(agent, AgentStatus.COMPLETED), admitting("second"), seconds=40)
+    said = AgentMessage.objects.filter(agent_id=agent.pk).order_by("seq").values_list("seq", "text")
+    assert list(said[: len(texts)]) == list(enumerate(texts, 1))
+    assert said[len(texts)][1].startswith("Restored by anna")
+    assert AgentRun.objects.get(agent=agent).status == RunStatus.ENDED
 
 
 def test_an_admission_that_dies_half_way_started_nothing(

@@ -31,6 +31,7 @@ HISTORY = {
     "agents.AgentRun",
     "agents.Budget",
     "agents.CommandSecret",
+    "agents.ConversationPart",
     "agents.ObsoleteAgentRecord",
     "agents.Reservation",
     "agents.SlotHolder",

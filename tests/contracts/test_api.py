@@ -39,6 +39,7 @@ RESOURCES = {
     "listeners",
     "me",
     "obsolete-agents",
+    "record-rules",
     "sources",
     "status",
     "triggers",

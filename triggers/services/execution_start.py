@@ -105,6 +105,13 @@ def held_by_trigger(wanted: Sequence[StartRequest]) -> dict[int, Block]:
     return {pk: Block(start_key(trigger), reasons[trigger]) for pk, trigger in ids.items() if reasons[trigger]}
 
 
+def payer_of_workspace(workspace_id: int) -> str:
+    """The key of the trigger for whose execution the workspace was made; "" where it was made for none."""
+    made_for = Execution.objects.filter(workspace=workspace_id).order_by("-id").values_list("trigger_id", flat=True)
+    trigger_id = made_for.first()
+    return start_key(trigger_id) if trigger_id is not None else ""
+
+
 def _stored(model: type[Model], column: str, ids: Collection[int], where: str) -> list[tuple[int, str]]:
     """(primary key, a column) of those rows; past the ORM, for it is asked in every admission."""
     marks = ", ".join(["%s"] * len(ids))

@@ -21,6 +21,7 @@ from agents.enums import AgentStatus, RunStatus, RuntimeKind, WaitsFor
 from agents.models import Agent, AgentMessage, AgentRun, ObsoleteAgentRecord
 from agents.selectors.agents import agents_visible_to, messages_of
 from agents.selectors.budgets import used_words
+from agents.selectors.records import BODIES
 from agents.services import intents
 from agents.views.talk import SHOWN_MESSAGES, is_open, talk_of
 from triggers.enums import Attention
@@ -114,10 +115,13 @@ class AgentPage(PageView):
         return {**link_to_execution(execution.pk), "title": execution_title(execution)}
 
     def _obsolete(self, agent: Agent) -> dict[str, str] | None:
-        record = ObsoleteAgentRecord.objects.filter(agent=agent).defer("conversation").first()
+        record = ObsoleteAgentRecord.objects.filter(agent=agent).defer(*BODIES).first()
         if record is None:
             return None
-        return {"words": f"Put away by {record.by_label}: {record.reason}", "url": ""}
+        words = f"Put away by {record.by_label}: {record.reason}"
+        if record.purged_at is not None:
+            words += " What it said is no longer kept."
+        return {"words": words, "url": reverse("record", args=[record.pk])}
 
 
 class AgentMessages(PageView):
@@ -249,6 +253,9 @@ def _facts(agent: Agent) -> list[dict[str, str]]:
         {"name": "Attempt", "words": f"{max(agent.attempt, 1)} of {agent.profile.max_attempts}"},
         {"name": "Sent back", "words": f"{agent.rounds} of {agent.profile.max_rounds} times"},
     ]
+    if agent.restored_from_id is not None:
+        before = ObsoleteAgentRecord.objects.values_list("agent_id", flat=True).get(pk=agent.restored_from_id)
+        facts.append({"name": "Goes on from", "words": f"agent {before}"})
     if agent.profile.model:
         facts.insert(0, {"name": "Model", "words": agent.profile.model})
     if used := used_words(agent):

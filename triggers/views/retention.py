@@ -57,6 +57,7 @@ class RetentionPage(FormPage):
             for row in own.select_related("connection").order_by("connection__name", "pk")
         ]
         words = {"title": "How long things are kept", "back_url": reverse("limits"), "back": "Limits"}
+        words["records_url"] = reverse("record-rules")
         more = {"erasures_url": reverse("erasures")} if self.may(Operation.ERASE) else {}
         return {**words, **more, "others": rows, **super().context(**kwargs)}
 

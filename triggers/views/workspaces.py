@@ -126,6 +126,9 @@ class WorkspacePage(PageView):
         is_draft = execution is not None and execution.attention == Attention.REVIEW
         if is_draft and self.may(Operation.ACTIVATE_WORKSPACES, execution):
             found["review_url"] = reverse("workspace-review", args=[row.pk])
+        found["records_url"] = f"{reverse('records')}?workspace={row.pk}"
+        if self.may(Operation.SET_LIMITS):
+            found["rule_url"] = reverse("workspace-record-rule", args=[row.pk])
         if self.may(Operation.EDIT_WORKSPACES, row):
             found["rename_url"] = reverse("workspace-rename", args=[row.pk])
             found["save_url"] = reverse("workspace-save-as-template", args=[row.pk])

@@ -1,6 +1,7 @@
 """The only way to files of workspaces and templates: never out of the root or through a link, never half-written."""
 
 from workspaces.files.copying import copy_tree
+from workspaces.files.differing import Changed, Changes, changes
 from workspaces.files.places import data_dir, root_of, template_root
 from workspaces.files.reading import Entry, Listing, checksum, list_tree, open_inside, read_all, read_range, size_of
 from workspaces.files.space import enough_space, free_share, room_for_intake
@@ -9,6 +10,8 @@ from workspaces.files.writing import delete_file, make_directories, remove_tree,
 
 __all__ = [
     "BadPath",
+    "Changed",
+    "Changes",
     "Entry",
     "FileTrouble",
     "Listing",
@@ -16,6 +19,7 @@ __all__ = [
     "NoSpace",
     "NotAFile",
     "TooMany",
+    "changes",
     "checksum",
     "copy_tree",
     "data_dir",

@@ -6,11 +6,14 @@ import pytest
 from django.contrib.messages import get_messages
 from django.test import Client
 
+from accounts.actor import Actor
 from accounts.enums import Role
 from accounts.models import AuditEntry
-from agents.models import AgentIntent, AgentProfile, Limits, RuntimeCommand
+from agents.models import Agent, AgentIntent, AgentProfile, Limits, RecordRule, RuntimeCommand
+from agents.services.record_rules import change_rule
+from tests.agents.records.rows import put_away
 from tests.factories.accounts import make_user
-from tests.factories.agents import make_agent, make_command, make_profile, set_limits
+from tests.factories.agents import NOON, make_agent, make_command, make_profile, set_limits
 
 pytestmark = pytest.mark.django_db
 PROFILE = {
@@ -141,3 +144,25 @@ def test_an_agent_is_asked_to_stop_once() -> None:
     assert act(client, "agent", "stop", agent) == "1 asked to stop."
     assert act(client, "agent", "stop", agent) == "1 ended or asked to stop already."
     assert AgentIntent.objects.get().reason.startswith("Stopped by ")
+
+
+def test_a_replaced_agent_is_pinned_unpinned_and_restored() -> None:
+    set_limits()
+    record, developer = put_away("one"), signed_in(Role.DEVELOPER)
+    assert act(developer, "obsoleteagentrecord", "pin", record) == "1 pinned."
+    assert act(developer, "obsoleteagentrecord", "pin", record) == "1 pinned already or no longer kept."
+    assert act(developer, "obsoleteagentrecord", "unpin", record) == "1 unpinned."
+    assert act(developer, "obsoleteagentrecord", "restore", record) == "1 restored."
+    restored = Agent.objects.get(restored_from=record)
+    refused = f"1 not: Agent {restored.pk} is at work in its workspace; stop that first."
+    assert act(developer, "obsoleteagentrecord", "restore", record) == refused
+
+
+def test_how_long_records_are_kept_is_changed_by_developers_only() -> None:
+    row = change_rule(scope=None, by=Actor.system(), now=NOON, max_days=30)
+    address = f"/admin/agents/recordrule/{row.pk}/change/"
+    assert signed_in(Role.SUPPORT).post(address, {"max_days": 9}).status_code == 403
+    assert signed_in(Role.DEVELOPER).post(address, {"max_days": 9}).status_code == 302
+    assert RecordRule.objects.get().max_days == 9
+    wrong = signed_in(Role.DEVELOPER).post(address, {"max_days": 0})
+    assert wrong.context["adminform"].form.errors["max_days"]

@@ -58,12 +58,6 @@ def test_one_that_has_ended_hears_nothing(client: Client, world: World) -> None:
         assert (response.status_code, response.json()["code"]) == (409, "agent_over")
 
 
-def test_a_kept_conversation_is_read_whole(client: Client, world: World) -> None:
-    found = client.get(f"/api/v1/obsolete-agents/{world.obsolete.pk}/").json()
-    assert [line["text"] for line in found["conversation"]] == ["goodbye"]
-    assert "conversation" not in client.get("/api/v1/obsolete-agents/").json()["results"][0]
-
-
 def test_a_profile_is_made_changed_and_put_away(client: Client) -> None:
     path = "/api/v1/agent-profiles/"
     made = client.post(path, data={"name": "Reader", "max_rounds": 2}, content_type=JSON)

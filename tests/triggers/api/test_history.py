@@ -79,7 +79,10 @@ def test_raw_parts_are_for_those_who_may_look_at_them(caller: Caller, world: Wor
     event = caller.get(f"{V1}events/{world.event.pk}/").json()
     assert (event["data"], event["facts"]) == (None, None)
     assert caller.get(f"{V1}agents/{world.agent.pk}/messages/").status_code == 403
-    assert caller.get(f"{V1}obsolete-agents/{world.obsolete.pk}/").json()["conversation"] is None
+    record = f"{V1}obsolete-agents/{world.obsolete.pk}/"
+    assert caller.get(record).json()["checkpoint"] is None
+    for raw in ("messages/", "changes/", f"compare/?with_agent={world.agent.pk}"):
+        assert caller.get(f"{record}{raw}").status_code == 403
     assert caller.get(f"{V1}workspaces/{world.workspace.pk}/files/feedback/digest.md").status_code == 403
     boss = Caller(make_user(is_superuser=True))
     assert boss.get(f"{V1}events/{world.event.pk}/").json()["data"] == {"pull_request": {"number": 1}}

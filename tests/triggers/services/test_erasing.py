@@ -21,8 +21,12 @@ from accounts.enums import Role, Source, Via
 from accounts.models import AuditEntry, Connection, IdempotencyKey, JournalEntry
 from accounts.permissions import Denied
 from agents.enums import AgentStatus, IntentKind, MessageKind
-from agents.models import Agent, AgentIntent, AgentMessage, AgentRun
-from agents.services.obsolete import keep, pack
+from agents.models import Agent, AgentIntent, AgentMessage, AgentRun, ConversationPart, ObsoleteAgentRecord
+from agents.selectors.records import changed_files
+from agents.services.obsolete import PART_MESSAGES, keep, pack
+from agents.services.record_rules import pin
+from agents.services.restoring import restore
+from agents.services.settle_intents import settle
 from dct_site.engine.work import WORK
 from dct_site.kernel.moves import LostRace
 from dct_site.kernel.wake import Topic
@@ -193,6 +197,47 @@ def test_of_an_erased_item_nothing_is_left_but_the_keys_and_what_agents_made() -
     assert (row.total, row.done, row.counts["deliveries"], row.counts["messages"]) == (1, 1, 1, 2)
     item.refresh_from_db()
     assert (item.external_key, item.title, item.url, item.state) == ("OPS-1", "", "", {})
+
+
+def test_what_is_kept_of_replaced_agents_goes_whole_pinned_or_not() -> None:
+    item = known_item(make_trigger())
+    workspace = Workspace.objects.get()
+    deliver(workspace, "work/notes.md", CANARY)
+    agent = make_agent(workspace=workspace)
+    AgentMessage.objects.bulk_create(
+        AgentMessage(agent_id=agent.pk, seq=seq, kind=MessageKind.TEXT, text=CANARY, at=NOON)
+        for seq in range(1, PART_MESSAGES + 2)
+    )
+    record = keep(agent, pack(agent.pk), reason=CANARY, by=SYSTEM, now=NOON)
+    assert record is not None
+    assert CANARY in changed_files(record)[-1]["diff"]
+    assert ConversationPart.objects.exists()
+    Agent.objects.update(status=AgentStatus.STOPPED)
+    pin(record=record, by=SYSTEM, now=NOON)
+
+    erase(Subject(item=item))
+
+    assert not ObsoleteAgentRecord.objects.exists()
+    assert not ConversationPart.objects.exists()
+    assert not AgentMessage.objects.exists()
+
+
+def test_an_agent_that_was_restored_into_an_ended_run_is_in_the_way_and_stopped_with_it() -> None:
+    item = known_item(make_trigger())
+    agent = restore(record=ObsoleteAgentRecord.objects.get(), by=SYSTEM, now=NOON)
+    assert count(subject=Subject(item=item), by=SYSTEM, now=LATER).running == 1
+    with pytest.raises(StillRunning):
+        begin(Subject(item=item))
+    row = begin(Subject(item=item), stop_running=True)
+    erase_some(now=LATER)
+    row.refresh_from_db()
+    assert row.waits_for == "It waits until the runs about it have ended."
+    settle(agent.pk, now=LATER)
+    for _ in range(30):
+        erase_some(now=LATER)
+    row.refresh_from_db()
+    assert row.status == ErasureStatus.DONE
+    assert places_of(CANARY) == {"file feedback"}
 
 
 def test_with_its_files_only_if_that_was_asked_for() -> None:

@@ -16,6 +16,8 @@ from accounts.models import User
 from accounts.operations import Operation
 from accounts.permissions import require_of
 from accounts.services import audit
+from agents.models import Agent
+from agents.services import intents
 from dct_site.kernel import moves
 from dct_site.kernel.wake import Topic, poke_on_commit
 from triggers.conditions.schema import Problem
@@ -41,6 +43,7 @@ from workspaces.models import ContextFile, ContextItem, ItemState
 
 _SALT = "triggers.erasure"
 _CHUNK = 500
+_WHY = "What it is about is erased."
 
 
 @dataclass(frozen=True)
@@ -137,8 +140,11 @@ def start(*, subject: Subject, confirmation: str, stop_running: bool, user: User
     if counted.running and not stop_running:
         words = f"{counted.running} of its runs still go on. Let them end, or stop them with the erasure."
         raise StillRunning(words)
+    restored = _restored(event_ids)
     for execution in _running(event_ids):
         _cancel(execution, by, now)
+    for agent in restored:
+        intents.stop(agent=agent, by=by, now=now, reason=_WHY)
     person = subject.person
     with transaction.atomic():
         erasure = Erasure.objects.create(
@@ -203,6 +209,7 @@ def _downstream(event_ids: Sequence[int]) -> dict[str, int]:
     workspaces = {found for part in parts for found in workspaces_told_of(part)}
     terminal = Execution.MOVES.terminal
     running = sum(Execution.objects.filter(pk__in=part).exclude(status__in=terminal).count() for part in parts)
+    running += len(_restored(event_ids))
     return {"executions": len(ids), "running": running, "workspaces": len(workspaces)}
 
 
@@ -238,9 +245,20 @@ def _running(event_ids: Sequence[int]) -> list[Execution]:
     return [row for part in _parts(ids) for row in Execution.objects.filter(pk__in=part).exclude(status__in=terminal)]
 
 
+def _restored(event_ids: Sequence[int]) -> list[Agent]:
+    """Agents at work although the run that their workspace was made for has ended: they were restored."""
+    ids = sorted({found for part in _parts(event_ids) for found in executions_of(part)})
+    at_work = Agent.objects.filter(restored_from__isnull=False).exclude(status__in=Agent.MOVES.terminal)
+    found: dict[int, Agent] = {}
+    for part in _parts(ids):
+        ended = Execution.objects.filter(pk__in=part, status__in=Execution.MOVES.terminal, workspace__isnull=False)
+        found |= {agent.pk: agent for agent in at_work.filter(workspace__in=ended.order_by().values("workspace"))}
+    return list(found.values())
+
+
 def _cancel(execution: Execution, by: Actor, now: datetime) -> None:
     try:
-        executions.cancel(execution=execution, by=by, now=now, reason="What it is about is erased.")
+        executions.cancel(execution=execution, by=by, now=now, reason=_WHY)
     except AlreadyOver:
         return
 
