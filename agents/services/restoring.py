@@ -7,10 +7,11 @@ from django.db import transaction
 
 from accounts.actor import Actor
 from accounts.services import audit
-from agents.enums import AGENT_MOVES, AgentStatus, IntentKind, IntentStatus, MessageKind
+from agents.criteria import criteria_of
+from agents.enums import AGENT_MOVES, AgentStatus, Criterion, IntentKind, IntentStatus, MessageKind
 from agents.models import Agent, AgentIntent, AgentMessage, ObsoleteAgentRecord, Reservation
 from agents.runtimes import Message
-from agents.selectors.records import BODIES, as_messages, lines_of
+from agents.selectors.records import BODIES, as_messages, lines_of, profile_as_it_is
 from agents.services import conversation
 from agents.services.admission import AGENT_START, request_start
 from agents.services.agent_start import PRIORITY
@@ -58,7 +59,11 @@ def restore(*, record: ObsoleteAgentRecord, by: Actor, now: datetime) -> Agent:
         if problem := why_not(held):
             raise CannotRestore(problem)
         agent = Agent.objects.create(
-            workspace=workspace, profile=held.agent.profile, restored_from=held, created_at=now
+            workspace=workspace,
+            profile=held.agent.profile,
+            restored_from=held,
+            criteria=_criteria_of(held),
+            created_at=now,
         )
         moves.born(agent, now=now, by=by.label)
         AgentIntent.objects.create(
@@ -72,6 +77,17 @@ def restore(*, record: ObsoleteAgentRecord, by: Actor, now: datetime) -> Agent:
         audit.record(by=by, action="agent.restored", obj=record, now=now, after={"agent": agent.pk})
         wake.poke_on_commit(wake.Topic.SUPERVISE)
     return agent
+
+
+def _criteria_of(record: ObsoleteAgentRecord) -> dict[str, str]:
+    """What news finds the new agent by: what found the old one, where its profile is still the same. Otherwise it is of
+    the profile as that is now, and equals nobody in its instructions: the old one's stand in its conversation.
+    """
+    profile = record.agent.profile
+    if profile_as_it_is(profile) == record.profile:
+        return dict(record.agent.criteria)
+    known = criteria_of(profile)
+    return {name: value for name, value in known.items() if name != Criterion.INSTRUCTIONS}
 
 
 def fill(agent_id: int, *, now: datetime) -> None:

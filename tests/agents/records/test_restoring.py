@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from accounts.models import AuditEntry
 from agents.budget import BudgetBounds
-from agents.enums import AgentStatus, IntentKind, IntentStatus, MessageKind, StartStatus
+from agents.criteria import criteria_of, differing
+from agents.enums import AgentStatus, Criterion, IntentKind, IntentStatus, MessageKind, StartStatus
 from agents.models import Agent, AgentIntent, AgentMessage, ObsoleteAgentRecord, Reservation, StartRequest
 from agents.services import admission, intents, restoring
 from agents.services.arbitrate import Action
@@ -61,6 +62,23 @@ def test_a_restored_agent_is_given_the_same_conversation_and_checkpoint_and_wait
     assert AgentIntent.objects.get(agent=agent).status == IntentStatus.DONE
     assert AuditEntry.objects.get(action="agent.restored").after == {"agent": agent.pk}
     assert settle(agent.pk, now=NOON) is Action.NOTHING
+
+
+def test_news_finds_it_as_the_old_one_unless_its_profile_is_another_by_now() -> None:
+    record = put_away("line")
+    old = criteria_of(record.agent.profile, instructions="the trigger's")
+    Agent.objects.filter(pk=record.agent_id).update(criteria=old)
+    same = restore(record=record, by=SYSTEM, now=NOON)
+    assert same.criteria == old
+    intents.stop(agent=same, by=SYSTEM, now=NOON, reason="another one")
+    settle(same.pk, now=NOON)
+
+    profile = record.agent.profile
+    profile.permissions, profile.version = {"tools": []}, profile.version + 1
+    profile.save()
+    other = restore(record=record, by=SYSTEM, now=NOON).criteria
+    wanted = criteria_of(profile, instructions="the trigger's")
+    assert differing(other, wanted, list(Criterion)) == [Criterion.INSTRUCTIONS]
 
 
 def test_a_filling_that_was_killed_goes_on_and_tells_nothing_twice(monkeypatch: pytest.MonkeyPatch) -> None:
