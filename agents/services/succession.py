@@ -40,9 +40,8 @@ def replace(
     with transaction.atomic():
         before = Agent.objects.select_for_update(of=("self",)).get(pk=predecessor.pk)
         reason = "News came: its successor goes on."
-        if before.status in AGENT_MOVES.terminal or Agent.objects.filter(replaces=before).exists():
-            raise AgentGone
-        if intents.stop(agent=before, by=by, now=now, reason=reason) is None:
+        is_gone = before.status in AGENT_MOVES.terminal or Agent.objects.filter(replaces=before).exists()
+        if is_gone or intents.stop(agent=before, by=by, now=now, reason=reason) is None:
             raise AgentGone
         successor = Agent.objects.create(
             workspace=before.workspace,

@@ -8,8 +8,10 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.actor import Actor
 from agents.models import AgentMessage, CommandSecret, ConversationPart, ObsoleteAgentRecord
+from agents.runtimes import CannotRun
 from agents.selectors.records import changed_files, lines_of
 from agents.services import obsolete
+from agents.services.comparing import compare
 from agents.services.obsolete import PART_MESSAGES, keep, pack, unpack
 from tests.agents.records.rows import SYSTEM, put_away, say
 from tests.factories.agents import NOON, make_agent, make_command, make_profile
@@ -111,6 +113,16 @@ def test_secrets_of_the_program_are_masked_in_what_is_quoted() -> None:
     (row,) = changed_files(record)
     assert "canary" not in row["diff"]
     assert "+key = •••" in row["diff"]
+
+
+def test_where_secrets_cannot_be_read_nothing_is_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lost(_: object) -> dict[str, str]:
+        raise CannotRun("its key is lost")
+
+    monkeypatch.setattr(obsolete, "opened", lost)
+    record = put_away("said", profile=make_profile(command=make_command("true")))
+    assert (record.changes, record.change_count) == (None, None)
+    assert compare(record, put_away("said too")).files is None
 
 
 def test_differences_are_bounded_and_say_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -130,6 +130,33 @@ def test_what_went_meanwhile_cannot_be_gone_on_from() -> None:
     assert said(agent) == []
 
 
+def test_one_that_ends_while_it_is_filled_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    record = put_away("line")
+    agent = restore(record=record, by=SYSTEM, now=NOON)
+
+    def ends(_: str) -> None:
+        intents.stop(agent=agent, by=SYSTEM, now=NOON, reason="not needed")
+        AgentIntent.objects.filter(kind=IntentKind.RESTORE).update(status=IntentStatus.DROPPED)
+
+    monkeypatch.setattr(restoring, "crashpoint", ends)
+    restoring.fill(agent.pk, now=NOON)
+    assert not StartRequest.objects.filter(subject_id=agent.pk, kind="agent").exists()
+    restoring.fill(agent.pk, now=NOON)
+    assert restoring._fill(agent.pk, put_away("of", "another")) is True, "nothing is written for one that ends"
+    assert said(agent) == ["line"]
+    restoring._give_up(agent.pk, "its record went", NOON)
+    agent.refresh_from_db()
+    assert agent.status == AgentStatus.PENDING, "the wish to stop ends it, and says why"
+
+
+def test_nothing_is_written_behind_who_takes_the_record_away() -> None:
+    record = put_away("line")
+    agent = restore(record=record, by=SYSTEM, now=NOON)
+    ObsoleteAgentRecord.objects.filter(pk=record.pk).update(purged_at=NOON)
+    assert restoring._fill(agent.pk, record) is False
+    assert said(agent) == []
+
+
 def test_a_workspace_that_was_put_away_meanwhile_takes_nobody() -> None:
     agent = restore(record=put_away("old"), by=SYSTEM, now=NOON)
     Workspace.objects.update(status=WorkspaceStatus.ARCHIVED)

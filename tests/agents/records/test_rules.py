@@ -210,3 +210,12 @@ def test_the_clock_takes_them_away() -> None:
     put_away("x", at=ago(900))
     tick(NOON)
     assert kept() == set()
+
+
+def test_a_round_that_takes_long_goes_on_in_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record_rules, "BATCH", 1)
+    monkeypatch.setattr(record_rules, "PATIENCE_S", -1.0)
+    for _ in range(2):
+        put_away("old", at=ago(400))
+    assert [purge_records(now=NOON) for _ in range(3)] == [1, 1, 0]
+    assert kept() == set()

@@ -19,6 +19,7 @@ from tests.factories.at_work import AtWork, at_work, fresh, launch
 from triggers.enums import ExecutionStatus
 from triggers.models import Execution
 from triggers.services.executions import cancel
+from triggers.services.launch import at_work as at_work_service
 from triggers.services.settle.working import settle_deadlines, settle_some
 from workspaces import files
 from workspaces.models import Workspace
@@ -231,3 +232,24 @@ def test_news_that_is_at_its_door_when_both_pools_are_full_is_let_in(now: dateti
     given = [world.news() for _ in range(3)]
     assert {one.status for one in given} == {S.STARTING}
     assert admission.admit(now=now) == 0
+
+
+def test_where_the_agent_ends_in_that_very_moment_it_is_looked_at_anew(
+    now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, _ = _working(now)
+    with monkeypatch.context() as patched:
+        patched.setattr(at_work_service.intents, "bring_news", lambda **_: None)
+        second = world.given()
+    assert (second.status, second.lease_owner, second.news_id) == (S.STARTING, "", None)
+    assert launch(second).status == S.RUNNING
+    assert fresh(second).news is not None
+
+
+def test_room_that_was_given_already_is_given_back(now: datetime) -> None:
+    world, _ = _working(now)
+    second = world.news()
+    assert second.start is not None
+    SlotHolder.objects.create(start=second.start, pool=Pool.WORKSPACES, units=1, taken_at=now)
+    launch(second)
+    assert not SlotHolder.objects.filter(start=second.start).exists()

@@ -259,3 +259,12 @@ def test_a_cancelled_one_stops_the_successor_too(now: datetime) -> None:
     assert _slots() == {"agents": 0, "workspaces": 0}
     assert not AgentIntent.objects.filter(status=IntentStatus.PENDING).exists()
     assert not StartRequest.objects.filter(status__in=["waiting", "parked", "admitted"]).exists()
+
+
+def test_one_with_a_slot_still_waits_for_the_end_of_the_one_before(now: datetime) -> None:
+    world = at_work(STOP)
+    running(world.agent, now)
+    successor = agent_of(world.given())
+    assert successor.start is not None
+    SlotHolder.objects.create(start=successor.start, pool=Pool.AGENTS, units=1, taken_at=now)
+    assert runs.claim(successor.pk, owner="me", now=now, lease=LEASE) is None

@@ -103,8 +103,8 @@ def _replace(lease: Lease, held: Execution, matching: Matching, news: News, at: 
     owners = Execution.objects.select_for_update(of=("self",)).select_related("start")
     has_slot = False
     for owner in owners.filter(workspace=workspace, status__in=Execution.MOVES.open).order_by("pk"):
-        if owner.start is not None and not has_slot:
-            has_slot = admission.pass_on_workspace(before=owner.start, to=held.start, now=at)
+        assert owner.start is not None  # noqa: S101 - it has a workspace
+        has_slot = has_slot or admission.pass_on_workspace(before=owner.start, to=held.start, now=at)
         ends.hand_over(owner, to=held, now=at, by=_by(held))
     steps.leave_out(held, StepName.CLONE)
     steps.done(held, StepName.DEPLOY, began=at, ended=at)
@@ -116,8 +116,8 @@ def _tell(held: Execution, news: News, at: datetime) -> None:
     """What the trigger asks for beyond what the workspace must have is asked from now on."""
     specify(workspace=news.agent.workspace, specs=news.plan.deliverables, before=news.before, now=at)
     steps.done(held, StepName.CONTEXT, began=at, ended=at)
-    if held.start is not None:
-        admission.give_up_room(start=held.start)
+    assert held.start is not None  # noqa: S101 - it was admitted
+    admission.give_up_room(start=held.start)
 
 
 def _go(lease: Lease, held: Execution, matching: Matching, at: datetime, **fields: Any) -> None:
