@@ -19,7 +19,6 @@ from tests.factories.at_work import AtWork, at_work, fresh, launch
 from triggers.enums import ExecutionStatus
 from triggers.models import Execution
 from triggers.services.executions import cancel
-from triggers.services.launch import at_work as at_work_service
 from triggers.services.settle.working import settle_deadlines, settle_some
 from workspaces import files
 from workspaces.models import Workspace
@@ -239,7 +238,7 @@ def test_where_the_agent_ends_in_that_very_moment_it_is_looked_at_anew(
 ) -> None:
     world, _ = _working(now)
     with monkeypatch.context() as patched:
-        patched.setattr(at_work_service.intents, "bring_news", lambda **_: None)
+        patched.setattr("agents.services.intents.bring_news", lambda **_: None)
         second = world.given()
     assert (second.status, second.lease_owner, second.news_id) == (S.STARTING, "", None)
     assert launch(second).status == S.RUNNING
